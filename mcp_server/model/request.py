@@ -1,0 +1,60 @@
+"""What a tool asks for, before anybody has decided how the backend will be told."""
+
+from mcp_server.model.value import Frozen, JsonObject
+
+
+class Extraction(Frozen):
+    """The answer must be JSON that is valid against the caller's own ``json_schema``.
+
+    ``strict`` asks for the backend's schema enforcement; ``max_repairs`` is how often an invalid answer is sent back
+    with its errors (each time is one more upstream request of the same job).
+    """
+
+    json_schema: JsonObject | bool
+    name: str = "result"
+    strict: bool = True
+    max_repairs: int = 1
+
+
+class TurnRequest(Frozen):
+    """One paid call. It is stored with its job before anything is sent, so it must be enough to send it.
+
+    ``input`` holds only this turn's new items in the API's form; what came before is found through ``session`` or
+    ``previous_response_id``. ``files`` are absolute paths, URLs or file ids that were already allowed. ``params`` holds
+    every other ``responses.create`` parameter by its API name.
+    """
+
+    tool: str
+    input: list[JsonObject]
+    files: list[str] = []
+    instructions: str | None = None
+    session: str | None = None
+    previous_response_id: str | None = None
+    model: str | None = None
+    params: JsonObject = {}
+    extraction: Extraction | None = None
+    store: bool | None = None
+    background: bool = False
+    request_key: str | None = None
+
+
+class Layout(Frozen):
+    """Exactly what a backend is to send: the one wire request that ``turns`` laid out and a backend only translates.
+
+    ``input`` is complete (history included, when the mode is replay); this turn's own items begin at ``new_from``.
+    ``json_schema`` is the form the model must fill
+    in, already rewritten for the backend; ``strict`` says whether it obeys the strict subset.
+    """
+
+    model: str
+    input: list[JsonObject]
+    new_from: int = 0
+    instructions: str | None = None
+    previous_response_id: str | None = None
+    store: bool = True
+    background: bool = False
+    json_schema: JsonObject | None = None
+    schema_name: str = "result"
+    strict: bool = True
+    cache_key: str | None = None
+    params: JsonObject = {}

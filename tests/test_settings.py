@@ -1,0 +1,118 @@
+from pathlib import Path
+
+import pytest
+
+from mcp_server import settings
+from mcp_server.errors import ConfigurationError
+
+
+def load(home: Path, **variables: str) -> settings.Settings:
+    return settings.load({"RESPONSES_MCP_HOME": str(home), **variables})
+
+
+def test_without_variables_the_embedded_engine_serves(tmp_path: Path) -> None:
+    told = load(tmp_path)
+    assert told.backend == "local"
+    assert told.problem is None
+    assert told.store == f"sqlite:///{tmp_path / 'store.db'}"
+    assert (told.wait_seconds, told.timeout_seconds, told.max_retries) == (45, 600, 2)
+
+
+@pytest.mark.parametrize(
+    ("variables", "backend"),
+    [
+        ({"OPENAI_API_KEY": "sk-1"}, "openai"),
+        ({"OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": "https://api.openai.com/v1"}, "openai"),
+        ({"OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": "https://eu.api.openai.com/v1"}, "openai"),
+        ({"OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": "https://api.openai.com.evil.example/v1"}, "compatible"),
+        ({"OPENAI_BASE_URL": "http://127.0.0.1:8080/v1"}, "compatible"),
+        ({"OPENAI_BASE_URL": "http://127.0.0.1:8080/v1", "RESPONSES_MCP_BACKEND": "openai"}, "openai"),
+        ({"OPENAI_API_KEY": "sk-1", "AZURE_OPENAI_ENDPOINT": "https://x.example"}, "azure"),
+        ({"OPENAI_API_KEY": "sk-1", "AWS_BEARER_TOKEN_BEDROCK": "x"}, "bedrock"),
+        ({"OPENAI_API_KEY": "sk-1", "RESPONSES_MCP_BACKEND": "LOCAL"}, "local"),
+        ({"OPENAI_API_KEY": "sk-1", "RESPONSES_MCP_BACKEND": "auto"}, "openai"),
+        ({"OPENAI_API_KEY": ""}, "local"),
+        ({"OPENAI_API_KEY": "${OPENAI_API_KEY}"}, "local"),
+    ],
+)
+def test_the_backend_is_the_named_one_or_the_first_whose_variables_are_set(
+    tmp_path: Path, variables: dict[str, str], backend: str
+) -> None:
+    assert load(tmp_path, **variables).backend == backend
+
+
+def test_the_environment_wins_over_the_file_and_the_file_over_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('RESPONSES_MCP_MODEL = "a"\nRESPONSES_MCP_WAIT_SECONDS = 5\n', "utf-8")
+    told = load(tmp_path, RESPONSES_MCP_MODEL="b")
+    assert (told.model, told.wait_seconds) == ("b", 5)
+    assert told.sources["RESPONSES_MCP_MODEL"] == "environment"
+    assert told.sources["RESPONSES_MCP_WAIT_SECONDS"] == "config.toml"
+    assert "RESPONSES_MCP_TIMEOUT_SECONDS" not in told.sources
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "right"),
+    [
+        ("RESPONSES_MCP_WAIT_SECONDS", "soon", "a number from 0 to 3600"),
+        ("RESPONSES_MCP_WAIT_SECONDS", "-1", "a number from 0 to 3600"),
+        ("RESPONSES_MCP_MAX_RETRIES", "11", "a whole number"),
+        ("RESPONSES_MCP_STORE_RESPONSES", "perhaps", "true or false"),
+        ("RESPONSES_MCP_LOCAL_MODEL", "/nowhere/model.gguf", "GGUF"),
+        ("RESPONSES_MCP_LOG_LEVEL", "loud", "debug, info"),
+        ("RESPONSES_MCP_LOG_FORMAT", "xml", "console or json"),
+        ("RESPONSES_MCP_ALLOWED_ROOTS", "/nowhere", "existing folders"),
+        ("RESPONSES_MCP_BACKEND", "watson", "auto, openai"),
+        ("RESPONSES_MCP_STORE", "mysql://x", "sqlite:///"),
+        ("RESPONSES_MCP_AUTH_TOKENS", "a:b", "does not honour it"),
+    ],
+)
+def test_a_wrong_value_is_a_problem_that_names_it_and_does_not_stop_the_server(
+    tmp_path: Path, name: str, value: str, right: str
+) -> None:
+    problem = load(tmp_path, **{name: value}).problem
+    assert problem is not None
+    assert name in problem
+    assert right in problem
+
+
+def test_a_broken_file_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("= nonsense", "utf-8")
+    assert "config.toml" in (load(tmp_path).problem or "")
+
+
+def test_right_values_are_taken(tmp_path: Path) -> None:
+    model = tmp_path / "m.gguf"
+    model.touch()
+    told = load(
+        tmp_path,
+        RESPONSES_MCP_LOCAL_MODEL=str(model),
+        RESPONSES_MCP_STORE_RESPONSES="off",
+        RESPONSES_MCP_LOG_FORMAT="json",
+        RESPONSES_MCP_LOG_LEVEL="DEBUG",
+        RESPONSES_MCP_ALLOWED_ROOTS=str(tmp_path),
+        RESPONSES_MCP_MAX_RETRIES="0",
+    )
+    assert told.problem is None
+    assert (told.local_model, told.store_responses, told.max_retries) == (model, False, 0)
+    assert (told.log_format, told.log_level, told.allowed_roots) == ("json", "debug", (tmp_path.resolve(),))
+
+
+def test_the_working_folder_may_be_read_unless_it_is_the_disk_or_the_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load(tmp_path).allowed_roots == (tmp_path.resolve(),)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load(tmp_path).allowed_roots == ()
+    monkeypatch.chdir("/")
+    assert load(tmp_path).allowed_roots == ()
+
+
+def test_only_a_sqlite_store_can_be_opened(tmp_path: Path) -> None:
+    assert settings.sqlite_path(load(tmp_path)) == tmp_path / "store.db"
+    with pytest.raises(ConfigurationError, match="PostgreSQL"):
+        settings.sqlite_path(load(tmp_path, RESPONSES_MCP_STORE="postgresql://localhost/x"))
+
+
+def test_a_key_is_never_shown(tmp_path: Path) -> None:
+    assert "sk-secret" not in repr(load(tmp_path, OPENAI_API_KEY="sk-secret-0123456789"))
