@@ -1,0 +1,1 @@
+"""Where sessions, turns, jobs and kept objects live. SQL stands in this package alone."""

@@ -1,0 +1,212 @@
+"""What a store promises. Every implementation passes the same contract suite (``tests/store``).
+
+A write that returned is durable: it survives ``kill -9`` and power loss. Every method is safe to call from several
+tasks, processes and (where the database is shared) machines at once. Frozen types go in and come out, never rows.
+``StoreError`` is raised when the database cannot be reached, read or written; a bug in a query stays a bug.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from mcp_server.model.answer import Answer, Failure, Status
+from mcp_server.model.document import Chunk, IndexedFile
+from mcp_server.model.job import Job
+from mcp_server.model.session import KeptObject, Session, Turn
+from mcp_server.model.value import Scope
+
+
+class Jobs(Protocol):
+    """The table that every paid call goes through."""
+
+    async def admit(self, job: Job) -> Job:
+        """Insert ``job`` with the next ``seq`` and return it, or return the job that already has its ``request_key``.
+
+        Raises:
+            Conflict: that key is taken by a job with another fingerprint. Exactly one of several racing callers
+                inserts; the others get its job.
+        """
+        ...
+
+    async def claim(self, job_id: str, worker: str, lease_until: float) -> Job | None:
+        """Make a queued job ``in_progress`` under ``worker`` if no earlier unfinished job of its session exists.
+
+        Returns the claimed job, or None when it is not its turn yet or no longer queued. Exactly one of several
+        racing workers gets it.
+        """
+        ...
+
+    async def note(
+        self, job_id: str, *, sent: bool | None = None, response_id: str | None = None, cursor: int | None = None
+    ) -> None:
+        """Record what is known while the job runs; None leaves a value as it is."""
+        ...
+
+    async def settle(
+        self, job_id: str, status: Status, *, answer: Answer | None, failure: Failure | None, turns: Sequence[Turn] = ()
+    ) -> Job:
+        """End the job, append ``turns`` and move its session's head to the last of them, in one transaction.
+
+        The session is created if it is not there; its instructions and model become those of the last turn. A job that
+        has already ended is returned unchanged and nothing is written.
+        """
+        ...
+
+    async def find(self, scope: Scope, ids: Sequence[str]) -> list[Job]:
+        """The caller's jobs with these job ids or response ids, in one query; unknown ones are simply absent."""
+        ...
+
+    async def recent(self, scope: Scope, ended_since: float) -> list[Job]:
+        """The caller's jobs that are unfinished or ended at or after ``ended_since``, oldest first."""
+        ...
+
+    async def ask_cancel(self, scope: Scope, job_id: str) -> None:
+        """Ask the job's worker, wherever it runs, to stop it."""
+        ...
+
+    async def keep(self, worker: str, lease_until: float, now: float) -> list[Job]:
+        """Renew the leases of ``worker``; return its unfinished jobs that somebody asked to cancel."""
+        ...
+
+    async def take_over(self, backend: str, worker: str, lease_until: float, now: float) -> list[Job]:
+        """Give ``worker`` every unfinished job of ``backend`` whose lease has run out, each to exactly one caller.
+
+        Returns the jobs that are now this worker's, of all owners.
+        """
+        ...
+
+    async def release(self, worker: str, job_ids: Sequence[str], *, requeue: bool) -> None:
+        """Let go of unfinished jobs so that another worker can take them over at once.
+
+        With ``requeue`` they are queued again as if never sent (only right where running twice costs nothing).
+        """
+        ...
+
+    async def delete(self, scope: Scope, job_ids: Sequence[str]) -> int:
+        """Forget ended jobs; unfinished ones stay. Returns how many went."""
+        ...
+
+
+class Sessions(Protocol):
+    """Conversations and their turns."""
+
+    async def get(self, scope: Scope, name: str) -> Session | None:
+        """The session, or None."""
+        ...
+
+    async def all(self, scope: Scope) -> list[Session]:
+        """All of the caller's sessions, last used first."""
+        ...
+
+    async def create(self, session: Session) -> None:
+        """Insert a new one (a fork points at another's head).
+
+        Raises:
+            Conflict: the name is taken.
+        """
+        ...
+
+    async def rename(self, scope: Scope, name: str, to: str) -> None:
+        """Rename it, in its turns and unfinished jobs too.
+
+        Raises:
+            NotThere: no such session.
+            Conflict: ``to`` is taken.
+        """
+        ...
+
+    async def delete(self, scope: Scope, name: str) -> bool:
+        """Forget the session's name (its turns stay); False when there was none."""
+        ...
+
+    async def turns(self, scope: Scope, head: str) -> list[Turn]:
+        """The chain of turns that ends at response id ``head``, oldest first; empty when ``head`` is unknown."""
+        ...
+
+    async def made(self, scope: Scope, *, session: str | None = None, before: float | None = None) -> list[Turn]:
+        """All turns of the caller, of one session, or created before a time, oldest first."""
+        ...
+
+    async def forget(self, scope: Scope, response_ids: Sequence[str]) -> int:
+        """Delete turns; a session whose head was among them has no head any more. Returns how many went."""
+        ...
+
+
+class Objects(Protocol):
+    """What this server made or keeps for a caller, by kind and key."""
+
+    async def put(self, item: KeptObject) -> None:
+        """Insert or replace by scope, kind and key."""
+        ...
+
+    async def get(self, scope: Scope, kind: str, key: str) -> KeptObject | None:
+        """The object, or None when it is not there or has expired."""
+        ...
+
+    async def all(self, scope: Scope, kind: str) -> list[KeptObject]:
+        """All of that kind, oldest first, expired ones too."""
+        ...
+
+    async def delete(self, scope: Scope, kind: str, key: str) -> bool:
+        """Forget it; False when there was none."""
+        ...
+
+
+class Index(Protocol):
+    """The files of each vector store and, for the embedded index, their passages with text and vectors."""
+
+    async def files(self, scope: Scope, store: str) -> list[IndexedFile]:
+        """The store's files by path."""
+        ...
+
+    async def replace(
+        self, scope: Scope, file: IndexedFile, chunks: Sequence[Chunk], vectors: Sequence[bytes] = ()
+    ) -> None:
+        """Put the file and its passages in place of what stood at its store and path, in one transaction.
+
+        ``vectors`` are little-endian float32, one per chunk, or none at all (a hosted store keeps its own).
+        """
+        ...
+
+    async def drop(self, scope: Scope, store: str, file_ids: Sequence[str]) -> int:
+        """Remove files and their passages. Returns how many files went."""
+        ...
+
+    async def match(self, scope: Scope, store: str, words: Sequence[str], limit: int) -> list[tuple[int, float]]:
+        """Ids and scores (larger is better) of the passages that hold any of ``words``, by BM25, best first."""
+        ...
+
+    async def vectors(self, scope: Scope, store: str) -> list[tuple[int, str, bytes]]:
+        """Every passage's id, file id and vector, in id order."""
+        ...
+
+    async def chunks(self, scope: Scope, store: str, ids: Sequence[int]) -> list[Chunk]:
+        """The passages with these ids, in the order asked for."""
+        ...
+
+
+class Store(Protocol):
+    """The four rooms of one database."""
+
+    @property
+    def jobs(self) -> Jobs:
+        """Paid calls."""
+        ...
+
+    @property
+    def sessions(self) -> Sessions:
+        """Conversations."""
+        ...
+
+    @property
+    def objects(self) -> Objects:
+        """Kept objects."""
+        ...
+
+    @property
+    def index(self) -> Index:
+        """Indexed files and passages."""
+        ...
+
+    async def close(self) -> None:
+        """Finish waiting writes and close the database. Nothing may be called afterwards."""
+        ...
