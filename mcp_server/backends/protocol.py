@@ -1,0 +1,108 @@
+"""What a backend does. Methods behind a flag of the profile are only called when the flag is set.
+
+Every method raises ``UpstreamError`` (or ``EngineError`` from the embedded engine) and nothing else of its own; task
+cancellation stops the work upstream. No method sends a request that creates something more than once, except after an
+answer that proves no work was done (see ``backends/responses/retries.py``).
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from typing import Any, Protocol
+
+from mcp_server.backends.profile import Profile
+from mcp_server.model.answer import Answer
+from mcp_server.model.document import Passage
+from mcp_server.model.events import Event
+from mcp_server.model.request import Layout
+from mcp_server.model.value import JsonObject
+
+
+class HostedStores(Protocol):
+    """Vector stores kept by the backend (profile ``vector_stores``)."""
+
+    async def create(self, name: str) -> str:
+        """Make an empty store; returns its id."""
+        ...
+
+    async def attach(self, store_id: str, file_id: str, attributes: dict[str, Any]) -> str:
+        """Add an uploaded file and wait until it is searchable. Returns "completed", or the reason it failed."""
+        ...
+
+    async def detach(self, store_id: str, file_id: str) -> None:
+        """Take a file out; one that is not there any more is fine."""
+        ...
+
+    async def search(
+        self, store_id: str, queries: Sequence[str], options: JsonObject
+    ) -> tuple[list[Passage], list[str]]:
+        """Search. ``options`` are API parameters (``filters``, ``max_num_results``, ``ranking_options``, …).
+
+        Returns the passages, best first, and the queries that were really searched.
+        """
+        ...
+
+    async def delete(self, store_id: str) -> bool:
+        """Delete the store; False when it was already gone."""
+        ...
+
+
+class Backend(Protocol):
+    """Whoever answers. ``name`` is part of every key in the store."""
+
+    @property
+    def name(self) -> str:
+        """``openai``, ``local``, …"""
+        ...
+
+    @property
+    def profile(self) -> Profile:
+        """What it can do."""
+        ...
+
+    @property
+    def stores(self) -> HostedStores:
+        """Hosted vector stores (profile ``vector_stores``)."""
+        ...
+
+    def respond(self, layout: Layout) -> AsyncGenerator[Event]:
+        """Send the request and yield what happens, ``Finished`` last. Close the generator to stop the work upstream."""
+        ...
+
+    async def retrieve(self, response_id: str) -> Answer:
+        """The response as it is now (profile ``stored``). A status that has not ended is a normal answer."""
+        ...
+
+    async def cancel(self, response_id: str) -> Answer:
+        """Cancel a background response (profile ``background``); idempotent."""
+        ...
+
+    async def delete(self, response_id: str) -> bool:
+        """Delete a stored response (profile ``stored``); False when it was already gone."""
+        ...
+
+    async def models(self) -> list[str]:
+        """Ids of the models it offers, the default one first."""
+        ...
+
+    async def count_tokens(self, layout: Layout) -> int | None:
+        """Input tokens of a request, free of charge; None where it cannot be known."""
+        ...
+
+    async def upload(self, filename: str, content: bytes, purpose: str) -> str:
+        """Upload a file (profile ``files``); returns its id. ``purpose`` is ``user_data`` or ``assistants``."""
+        ...
+
+    async def delete_file(self, file_id: str) -> bool:
+        """Delete an uploaded file; False when it was already gone."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One vector of length 1 per text (profile ``embeddings``); texts of any length."""
+        ...
+
+    def prepare(self) -> AsyncIterator[str]:
+        """Make it ready (fetch a model, start a child), saying how it goes; over at once when nothing is to do."""
+        ...
+
+    async def close(self) -> None:
+        """Stop children and close connections."""
+        ...

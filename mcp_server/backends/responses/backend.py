@@ -1,0 +1,175 @@
+"""A Responses API server as a ``Backend``: what it can do is its profile, what it is told is the layout."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+
+import anyio
+
+from mcp_server.backends.profile import Profile
+from mcp_server.backends.responses import models
+from mcp_server.backends.responses.body import count_body, create_body
+from mcp_server.backends.responses.connection import Connection, Reply, path
+from mcp_server.backends.responses.embeddings import embed
+from mcp_server.backends.responses.parse import objects, parse_answer
+from mcp_server.backends.responses.retries import Retries
+from mcp_server.backends.responses.stores import ResponsesStores, made_id
+from mcp_server.backends.responses.stream import read_events
+from mcp_server.errors import UpstreamError
+from mcp_server.model.answer import ENDED, Answer
+from mcp_server.model.events import Event, Finished
+from mcp_server.model.request import Layout
+from mcp_server.model.value import JsonObject
+
+UPLOAD_SECONDS = 30 * 24 * 3600
+"""How long an uploaded file lives: the longest the API allows."""
+
+
+class ResponsesBackend:
+    """``Backend`` over HTTP.
+
+    ``base_url`` None is OpenAI's. ``timeout_seconds`` is the longest silence of one request; ``max_retries`` how often
+    one that did no work is sent again, the first time after about ``retry_delay_seconds``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        profile: Profile,
+        *,
+        api_key: str,
+        base_url: str | None,
+        model: str | None,
+        embedding_model: str | None,
+        timeout_seconds: float,
+        max_retries: int,
+        retry_delay_seconds: float = 0.5,
+        poll_seconds: float = 2.0,
+    ) -> None:
+        self._name = name
+        self._profile = profile
+        self._model = model
+        self._embedding_model = embedding_model
+        self._poll_seconds = poll_seconds
+        self._connection = Connection(
+            api_key=api_key,
+            base_url=base_url,
+            timeout_seconds=timeout_seconds,
+            retries=Retries(max_retries, retry_delay_seconds),
+        )
+        self._stores = ResponsesStores(self._connection, patience_seconds=timeout_seconds)
+
+    @property
+    def name(self) -> str:
+        """``openai``, ``azure``, ``compatible``, …"""
+        return self._name
+
+    @property
+    def profile(self) -> Profile:
+        """What it can do."""
+        return self._profile
+
+    @property
+    def stores(self) -> ResponsesStores:
+        """Hosted vector stores (profile ``vector_stores``)."""
+        return self._stores
+
+    async def respond(self, layout: Layout) -> AsyncGenerator[Event]:
+        """Send the request and yield what happens, ``Finished`` last. Close the generator to stop the work upstream.
+
+        A background response goes on upstream when its stream is closed: ``cancel`` ends it.
+        """
+        stream, attempts = await self._connection.stream("/responses", create_body(layout, self._profile))
+        silence_seconds = self._connection.timeout_seconds
+        async with aclosing(read_events(stream, silence_seconds=silence_seconds, attempts=attempts)) as events:
+            async for event in events:
+                yield Finished(answer=await self._ended(event.answer)) if isinstance(event, Finished) else event
+
+    async def retrieve(self, response_id: str) -> Answer:
+        """The response as it is now. A status that has not ended is a normal answer."""
+        return _answer(await self._connection.get(path("responses", response_id)))
+
+    async def cancel(self, response_id: str) -> Answer:
+        """Cancel a background response; idempotent."""
+        return _answer(await self._connection.post(path("responses", response_id, "cancel"), {}, repeatable=True))
+
+    async def delete(self, response_id: str) -> bool:
+        """Delete a stored response; False when it was already gone."""
+        return await self._connection.delete(path("responses", response_id))
+
+    async def models(self) -> list[str]:
+        """Ids of the models it offers, the default one first: the configured one, else by ``models.in_order``."""
+        try:
+            listed = await self._listed_models()
+        except UpstreamError as fault:
+            if self._model is None or fault.kind != "not_found":
+                raise
+            # A server without a list still has the model that was configured.
+            listed = []
+        found = models.in_order(listed, models.today())
+        return found if self._model is None else list(dict.fromkeys([self._model, *found]))
+
+    async def count_tokens(self, layout: Layout) -> int | None:
+        """Input tokens of a request, free of charge; None where it cannot be known."""
+        if not self._profile.input_tokens:
+            return None
+        body = count_body(layout, self._profile)
+        reply = await self._connection.post("/responses/input_tokens", body, repeatable=True)
+        counted = reply.body.get("input_tokens")
+        return counted if isinstance(counted, int) else None
+
+    async def upload(self, filename: str, content: bytes, purpose: str) -> str:
+        """Upload a file, kept for 30 days; returns its id."""
+        fields: JsonObject = {
+            "purpose": purpose,
+            "expires_after": {"anchor": "created_at", "seconds": UPLOAD_SECONDS},
+        }
+        reply = await self._connection.post(
+            "/files",
+            fields,
+            repeatable=False,
+            files=[("file", (filename, content))],
+            options={"headers": {"Content-Type": "multipart/form-data"}},
+        )
+        return made_id(reply)
+
+    async def delete_file(self, file_id: str) -> bool:
+        """Delete an uploaded file; False when it was already gone."""
+        return await self._connection.delete(path("files", file_id))
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One vector of length 1 per text; texts of any length."""
+        return await embed(self._connection, await self._embedder(), texts)
+
+    async def prepare(self) -> AsyncIterator[str]:
+        """Nothing has to be made ready."""
+        for nothing in ():
+            yield nothing
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._connection.close()
+
+    async def _listed_models(self) -> list[JsonObject]:
+        return objects((await self._connection.get("/models")).body.get("data"))
+
+    async def _embedder(self) -> str:
+        if self._embedding_model is None:
+            self._embedding_model = models.embedding_model(await self._listed_models(), models.today())
+        if self._embedding_model is None:
+            raise UpstreamError(
+                "The upstream lists no embedding model; name one in RESPONSES_MCP_EMBEDDING_MODEL.",
+                kind="not_found",
+                outcome="not_sent",
+            )
+        return self._embedding_model
+
+    async def _ended(self, answer: Answer) -> Answer:
+        # Only a server that does not stream background responses leaves one open.
+        while answer.status not in ENDED:
+            await anyio.sleep(self._poll_seconds)
+            answer = await self.retrieve(answer.response_id or "")
+        return answer
+
+
+def _answer(reply: Reply) -> Answer:
+    return parse_answer(reply.body, attempts=reply.attempts)

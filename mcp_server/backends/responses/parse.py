@@ -1,0 +1,122 @@
+"""From one response object to an ``Answer``, read as plain JSON: the SDK's models accept any shape, we do not."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, cast, get_args
+
+from mcp_server.backends.responses import faults
+from mcp_server.model.answer import Answer, Citation, Status, ToolCall, Usage
+from mcp_server.model.value import JsonObject
+
+_STATUSES: dict[str, Status] = {status: status for status in get_args(Status) if status != "unknown"}
+
+
+def parse_answer(response: object, *, attempts: int = 1) -> Answer:
+    """The answer that a response object holds.
+
+    Raises ``UpstreamError`` of kind ``bad_upstream_response`` when it is not a response: no id, a status nobody knows,
+    an output that is no list.
+    """
+    body = mapping(response)
+    response_id, status, output = body.get("id"), _STATUSES.get(str(body.get("status"))), body.get("output")
+    if not isinstance(response_id, str) or status is None or not isinstance(output, list | None):
+        raise faults.bad_response("something that is not a response object", attempts=attempts)
+    items = objects(cast("object", output))
+    return Answer(
+        status=status,
+        text=_visible_text(items),
+        response_id=response_id,
+        previous_response_id=string(body.get("previous_response_id")),
+        model=string(body.get("model")),
+        tool_calls=[call for item in items if (call := _tool_call(item))],
+        citations=list(dict.fromkeys(_citations(items))),
+        refusal="".join(_parts(items, "refusal", "refusal")) or None,
+        incomplete_reason=string(mapping(body.get("incomplete_details")).get("reason")),
+        usage=_usage(body.get("usage")),
+        output=items,
+        cache_key=string(body.get("prompt_cache_key")),
+        failure=faults.failed_response(mapping(body.get("error")), attempts) if status == "failed" else None,
+        attempts=attempts,
+    )
+
+
+def mapping(value: object) -> JsonObject:
+    """``value`` if it is a JSON object, else an empty one."""
+    return cast("JsonObject", value) if isinstance(value, dict) else {}
+
+
+def objects(value: object) -> list[JsonObject]:
+    """The JSON objects in ``value`` if it is a list, else none."""
+    return [mapping(item) for item in cast("list[object]", value) if item] if isinstance(value, list) else []
+
+
+def string(value: object) -> str | None:
+    """``value`` if it is a string that is not empty, else None."""
+    return value if isinstance(value, str) and value else None
+
+
+def _visible_text(items: list[JsonObject]) -> str:
+    # Commentary is what a model says while it works; it stands in for the answer only when there is no other.
+    final = [item for item in items if item.get("phase") in {None, "final_answer"}]
+    return "".join(_parts(final, "output_text", "text")) or "".join(_parts(items, "output_text", "text"))
+
+
+def _contents(items: list[JsonObject]) -> Iterator[JsonObject]:
+    for item in items:
+        if item.get("type") == "message":
+            yield from objects(item.get("content"))
+
+
+def _parts(items: list[JsonObject], kind: str, field: str) -> Iterator[str]:
+    for part in _contents(items):
+        if part.get("type") == kind:
+            yield string(part.get(field)) or ""
+
+
+def _tool_call(item: JsonObject) -> ToolCall | None:
+    call_id, name = string(item.get("call_id")) or string(item.get("id")) or "", string(item.get("name")) or ""
+    match item.get("type"):
+        case "function_call":
+            return ToolCall(call_id=call_id, name=name, arguments=_as_text(item.get("arguments")))
+        case "custom_tool_call":
+            return ToolCall(call_id=call_id, name=name, type="custom", input=_as_text(item.get("input")))
+        case _:
+            return None
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps({} if value is None else value)
+
+
+def _citations(items: list[JsonObject]) -> Iterator[Citation]:
+    for part in _contents(items):
+        for note in objects(part.get("annotations")):
+            if kind := string(note.get("type")):
+                yield Citation(
+                    type=kind,
+                    title=string(note.get("title")),
+                    url=string(note.get("url")),
+                    filename=string(note.get("filename")),
+                    file_id=string(note.get("file_id")),
+                )
+
+
+def _usage(value: object) -> Usage | None:
+    usage = mapping(value)
+    if not usage:
+        return None
+    received, sent = mapping(usage.get("input_tokens_details")), mapping(usage.get("output_tokens_details"))
+    input_tokens, output_tokens = _count(usage, "input_tokens"), _count(usage, "output_tokens")
+    return Usage(
+        input_tokens=input_tokens,
+        cached_tokens=_count(received, "cached_tokens"),
+        cache_write_tokens=_count(received, "cache_write_tokens"),
+        output_tokens=output_tokens,
+        reasoning_tokens=_count(sent, "reasoning_tokens"),
+        total_tokens=_count(usage, "total_tokens") or input_tokens + output_tokens,
+    )
+
+
+def _count(source: JsonObject, name: str) -> int:
+    value = source.get(name)
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,57 @@
+"""When a request may be sent again: only after an answer that proves that no work was done.
+
+That is 429 (but not an empty account) and 503, and a connection that never stood. After a timeout, a reset or a 500
+nobody knows what was done and billed, so a request that creates something is never repeated then; one that creates
+nothing is.
+"""
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from mcp_server.errors import UpstreamError
+
+LONGEST_PAUSE = 8.0
+LONGEST_WISH = 20.0
+"""Seconds; an upstream that asks for more is told to the caller at once instead."""
+
+_REPEATABLE = frozenset({"rate_limited", "upstream_unavailable", "connect", "connection_lost", "conflict"})
+
+
+@dataclass(frozen=True)
+class Retries:
+    """At most ``limit`` more requests, ``first_pause`` seconds after the first failure and twice as long each time."""
+
+    limit: int
+    first_pause: float = 0.5
+
+    def pause(self, fault: UpstreamError, headers: Mapping[str, str], *, repeatable: bool) -> float | None:
+        """Seconds to wait before the next attempt; None when there must not be one."""
+        may = fault.kind in _REPEATABLE if repeatable else proves_no_work(fault)
+        if fault.attempts > self.limit or not fault.retryable or not may or headers.get("x-should-retry") == "false":
+            return None
+        wish = wished_pause(headers)
+        if wish is None:
+            full = min(LONGEST_PAUSE, self.first_pause * 2 ** (fault.attempts - 1))
+            return full * (1 - 0.25 * random.SystemRandom().random())
+        return wish if wish <= LONGEST_WISH else None
+
+
+def proves_no_work(fault: UpstreamError) -> bool:
+    """True when the failed request cannot have created or cost anything."""
+    return fault.kind in {"rate_limited", "connect"} or fault.http_status == 503
+
+
+def wished_pause(headers: Mapping[str, str]) -> float | None:
+    """The seconds an upstream asks to wait, from ``retry-after-ms`` or ``retry-after`` (seconds or a date)."""
+    for name, seconds in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        try:
+            return max(0.0, float(headers[name]) * seconds)
+        except (KeyError, ValueError):
+            continue
+    try:
+        return max(0.0, parsedate_to_datetime(headers["retry-after"]).timestamp() - time.time())
+    except (KeyError, ValueError):
+        return None

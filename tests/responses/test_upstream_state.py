@@ -1,0 +1,159 @@
+"""The remembering upstream behaves like the real one, seen through the backend."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import anyio
+import pytest
+
+from mcp_server.backends.responses.backend import ResponsesBackend
+from mcp_server.backends.responses.profiles import OPENAI
+from mcp_server.errors import UpstreamError
+from mcp_server.model.answer import Usage
+from mcp_server.model.events import Created
+from tests.responses.talk import answer, fault, layout
+from tests.upstream_shapes import function_call
+from tests.upstream_state import StatefulUpstream, stateful
+
+
+@pytest.fixture
+async def up() -> AsyncGenerator[StatefulUpstream]:
+    async with stateful() as upstream:
+        yield upstream
+
+
+@pytest.fixture
+async def backend(up: StatefulUpstream) -> AsyncGenerator[ResponsesBackend]:
+    made = ResponsesBackend(
+        "openai",
+        OPENAI,
+        api_key="sk-test",
+        base_url=up.base_url,
+        model=None,
+        embedding_model=None,
+        timeout_seconds=5,
+        max_retries=0,
+        poll_seconds=0,
+    )
+    yield made
+    await made.close()
+
+
+async def test_a_chain_knows_what_was_said_and_so_does_a_replay(
+    up: StatefulUpstream, backend: ResponsesBackend
+) -> None:
+    first = await answer(backend, layout("one two"))
+    assert (first.text, first.usage) == ("Turn 1: one two", Usage(input_tokens=2, output_tokens=4, total_tokens=6))
+    second = await answer(backend, layout("three", previous_response_id=first.response_id))
+    assert (second.text, second.previous_response_id) == ("Turn 2: three", first.response_id)
+    assert second.usage == Usage(input_tokens=7, cached_tokens=6, output_tokens=3, total_tokens=10)
+    history = [{"role": "user", "content": "one two"}, *first.output, {"role": "user", "content": "three"}]
+    assert (await answer(backend, layout(input=history))).text == "Turn 2: three"
+    assert len(up.posts()) == 3
+
+
+async def test_what_is_not_stored_can_neither_be_read_nor_continued(
+    up: StatefulUpstream, backend: ResponsesBackend
+) -> None:
+    first = await answer(backend, layout(store=False))
+    with pytest.raises(UpstreamError, match="not found"):
+        await backend.retrieve(str(first.response_id))
+    failed = await fault(backend, layout(previous_response_id=first.response_id))
+    assert failed.kind == "previous_response_not_found"
+
+
+async def test_a_deleted_response_is_gone(up: StatefulUpstream, backend: ResponsesBackend) -> None:
+    made = str((await answer(backend)).response_id)
+    assert (await backend.retrieve(made)).text == "Turn 1: hello"
+    assert [await backend.delete(made) for _ in range(2)] == [True, False]
+    assert (await fault(backend, layout(previous_response_id=made))).kind == "previous_response_not_found"
+
+
+async def test_a_background_response_goes_on_without_its_stream(
+    up: StatefulUpstream, backend: ResponsesBackend
+) -> None:
+    up.pause = asyncio.Event()
+    async with aclosing(backend.respond(layout(background=True))) as told:
+        created = await anext(told)
+    assert isinstance(created, Created)
+    steps = [await backend.retrieve(created.response_id) for _ in range(3)]
+    assert [step.status for step in steps] == ["queued", "in_progress", "completed"]
+    assert steps[-1].text == "Turn 1: hello"
+    assert (await backend.cancel(created.response_id)).status == "completed"
+
+
+async def test_a_background_response_whose_stream_is_read_is_completed(
+    up: StatefulUpstream, backend: ResponsesBackend
+) -> None:
+    got = await answer(backend, layout(background=True))
+    assert (await backend.retrieve(str(got.response_id))).status == "completed"
+
+
+async def test_only_background_responses_are_cancelled(up: StatefulUpstream, backend: ResponsesBackend) -> None:
+    up.pause = asyncio.Event()
+    async with aclosing(backend.respond(layout(background=True))) as told:
+        created = await anext(told)
+    assert isinstance(created, Created)
+    assert [(await backend.cancel(created.response_id)).status for _ in range(2)] == ["cancelled"] * 2
+    up.pause = None
+    with pytest.raises(UpstreamError, match="synchronous"):
+        await backend.cancel(str((await answer(backend)).response_id))
+    with pytest.raises(UpstreamError, match="not found"):
+        await backend.cancel("resp_unknown")
+
+
+async def test_it_says_what_it_was_told_to_say(up: StatefulUpstream, backend: ResponsesBackend) -> None:
+    up.say("First.", [function_call("weather", "{}")])
+    assert (await answer(backend)).text == "First."
+    assert [call.name for call in (await answer(backend)).tool_calls] == ["weather"]
+
+
+async def test_it_fills_in_a_schema(up: StatefulUpstream, backend: ResponsesBackend) -> None:
+    schema = {
+        "type": "object",
+        "$defs": {"kind": {"enum": ["a", "b"]}},
+        "properties": {
+            "kind": {"$ref": "#/$defs/kind"},
+            "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+            "tags": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            "n": {"type": ["null", "integer"], "minimum": 3},
+        },
+    }
+    filled = await answer(backend, layout(json_schema=schema))
+    assert json.loads(filled.text) == {"kind": "a", "note": None, "tags": ["x"], "n": 3}
+
+
+async def test_files_are_searched_by_their_words_until_they_are_gone(
+    up: StatefulUpstream, backend: ResponsesBackend
+) -> None:
+    cats, dogs = [
+        await backend.upload(name, text, "assistants")
+        for name, text in (("cats.txt", b"Cats purr softly"), ("dogs.txt", b"Dogs bark\r\n\r\nloudly"))
+    ]
+    store = await backend.stores.create("animals")
+    for file_id in (cats, dogs):
+        with anyio.fail_after(5):
+            assert await backend.stores.attach(store, file_id, {"path": file_id}) == "completed"
+    passages, queries = await backend.stores.search(store, ["dogs bark"], {"max_num_results": 1})
+    assert [(found.filename, found.score, found.text) for found in passages] == [
+        ("dogs.txt", 1.0, "Dogs bark\r\n\r\nloudly")
+    ]
+    assert (queries, passages[0].attributes) == (["dogs bark"], {"path": dogs})
+    await backend.stores.detach(store, dogs)
+    assert await backend.stores.search(store, ["dogs"], {}) == ([], ["dogs"])
+    assert [await backend.delete_file(cats) for _ in range(2)] == [True, False]
+    assert [await backend.stores.delete(store) for _ in range(2)] == [True, False]
+    with pytest.raises(UpstreamError, match="No vector store"):
+        await backend.stores.search(store, ["cats"], {})
+    with pytest.raises(UpstreamError, match="No vector store"):
+        await backend.stores.attach(store, dogs, {})
+
+
+async def test_models_embeddings_and_token_counts_are_there(up: StatefulUpstream, backend: ResponsesBackend) -> None:
+    assert (await backend.models())[0] == "gpt-6-sol"
+    near, same, far = await backend.embed(["the cat", "The cat!", "entirely different"])
+    assert near == pytest.approx(same)
+    assert near != pytest.approx(far)
+    assert await backend.count_tokens(layout("one two three")) == 3
