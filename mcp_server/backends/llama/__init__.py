@@ -1,0 +1,1 @@
+"""The embedded engine: llama.cpp's server in a child process, with weights that come inside packages."""
