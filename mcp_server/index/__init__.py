@@ -1,0 +1,1 @@
+"""Searching files: stores kept by the backend, or the embedded index of words and vectors."""
