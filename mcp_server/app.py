@@ -1,0 +1,86 @@
+"""Everything the server is made of, built in one place and handed down; nothing is global."""
+
+import os
+import secrets
+import socket
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import anyio
+
+from mcp_server import settings as configuration
+from mcp_server.backends.choose import open_backend
+from mcp_server.backends.protocol import Backend
+from mcp_server.errors import ConfigurationError
+from mcp_server.files.roots import Roots
+from mcp_server.index.search import SearchIndex, open_index
+from mcp_server.model.value import Scope
+from mcp_server.settings import Settings
+from mcp_server.store.protocol import Store
+from mcp_server.store.sqlite import open_sqlite
+from mcp_server.turns.ground import Ground
+from mcp_server.turns.turns import Turns
+
+
+@dataclass(frozen=True, kw_only=True)
+class App:
+    """The rooms, open. ``settings.problem`` is told by the first call that would cost something."""
+
+    settings: Settings
+    store: Store
+    backend: Backend
+    roots: Roots
+    index: SearchIndex
+    turns: Turns
+    now: Callable[[], float] = time.time
+
+    def scope(self, owner: str) -> Scope:
+        """The key under which ``owner``'s rows stand."""
+        return Scope(owner=owner, backend=self.backend.name)
+
+    def check(self) -> None:
+        """Raise what is wrong with the settings, before anything is sent.
+
+        Raises:
+            ConfigurationError: it names the setting and what would be right.
+        """
+        if self.settings.problem:
+            raise ConfigurationError(self.settings.problem)
+
+
+@asynccontextmanager
+async def open_app(settings: Settings) -> AsyncGenerator[App]:
+    """Open the store and the backend and begin to look after jobs; on the way out let go of all that still run."""
+    store = await open_sqlite(configuration.sqlite_path(settings))
+    backend = open_backend(settings)
+    try:
+        async with anyio.create_task_group() as tasks:
+            ground = Ground(
+                store=store,
+                backend=backend,
+                roots=Roots(settings.allowed_roots),
+                # Leases must tell two processes apart, also two with one id on two machines.
+                worker=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
+                keep=settings.store_responses,
+                model=settings.model,
+                timeout_seconds=settings.timeout_seconds,
+            )
+            turns = Turns(ground, tasks)
+            tasks.start_soon(turns.keep)
+            try:
+                yield App(
+                    settings=settings,
+                    store=store,
+                    backend=backend,
+                    roots=ground.roots,
+                    index=open_index(backend, store),
+                    turns=turns,
+                )
+            finally:
+                tasks.cancel_scope.cancel()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await backend.close()
+            await store.close()

@@ -1,0 +1,193 @@
+"""The counter of the house: start a job, wait for it, ask how far it is, stop it. Waiting is optional."""
+
+import hashlib
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+
+import anyio
+import structlog
+from anyio.abc import TaskGroup
+
+from mcp_server.errors import NotThere, StoreError
+from mcp_server.model.job import Job
+from mcp_server.model.request import Layout, TurnRequest
+from mcp_server.model.value import Frozen, JsonObject, Scope
+from mcp_server.turns.ground import LEASE_SECONDS, Ground
+from mcp_server.turns.layout import check_params, lay_out, look_back, model_of, with_parts
+from mcp_server.turns.live import Live, Progress
+from mcp_server.turns.run import Run
+
+Watch = Callable[[Progress], Awaitable[None]]
+"""Told how far a job is, at most four times a second."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("responses_mcp.turns")
+
+
+class Preview(Frozen):
+    """What would be sent, and how many input tokens it has where the backend counts them."""
+
+    layout: Layout
+    input_tokens: int | None
+
+
+class Turns:
+    """All paid calls of this process. ``tasks`` is where jobs run when nobody waits for them."""
+
+    def __init__(self, ground: Ground, tasks: TaskGroup) -> None:
+        self._ground = ground
+        self._tasks = tasks
+        self._live: dict[str, Live] = {}
+
+    async def start(self, scope: Scope, request: TurnRequest) -> tuple[Job, bool]:
+        """Admit a request and begin with it; False beside the job when its ``request_key`` had one already.
+
+        Raises:
+            InvalidArgument: the backend does not take a parameter.
+            Conflict: the key belongs to a call with other arguments.
+            StoreError: it could not be made durable; nothing was sent.
+        """
+        check_params(request.params, self._ground.backend.profile)
+        now = self._ground.now()
+        job = Job(
+            id=f"job_{secrets.token_urlsafe(16)}",
+            scope=scope,
+            request=request,
+            fingerprint=hashlib.sha256(request.model_dump_json().encode()).hexdigest(),
+            created_at=now,
+            updated_at=now,
+            worker=self._ground.worker,
+            lease_until=now + LEASE_SECONDS,
+        )
+        admitted = await self._ground.store.jobs.admit(job)
+        new = admitted.id == job.id
+        if new:
+            self._drive(admitted)
+        return admitted, new
+
+    async def run(self, scope: Scope, request: TurnRequest, seconds: float, watch: Watch | None = None) -> Job:
+        """Start a job and wait up to ``seconds``; cancelling this call stops the job, unless it is background."""
+        job, new = await self.start(scope, request)
+        try:
+            return await self.wait(job, seconds, watch)
+        except anyio.get_cancelled_exc_class():
+            live = self._live.get(job.id)
+            if live and new and not request.background:
+                live.stop()
+            raise
+
+    async def wait(self, job: Job, seconds: float, watch: Watch | None = None) -> Job:
+        """The job when it has ended or when ``seconds`` are over, whichever comes first."""
+        if not job.ended:
+            with anyio.move_on_after(seconds):
+                await self._ended(job, watch)
+        found = await self._ground.store.jobs.find(job.scope, [job.id])
+        return found[0] if found else job
+
+    async def _ended(self, job: Job, watch: Watch | None) -> None:
+        if live := self._live.get(job.id):
+            while not live.done.is_set():
+                await live.change()
+                if watch:
+                    await watch(live.progress)
+                with anyio.move_on_after(0.25):
+                    await live.done.wait()
+            return
+        # Another process runs it: the store is the only place where its end can be seen.
+        while not job.ended:
+            await self._ground.pulse.wait(0.25)
+            found = await self._ground.store.jobs.find(job.scope, [job.id])
+            if not found:
+                return
+            job = found[0]
+
+    async def wait_any(self, jobs: Sequence[Job], seconds: float) -> list[Job]:
+        """The same jobs as they are when the first of them has changed its status, or when ``seconds`` are over."""
+        before = {job.id: job.status for job in jobs}
+        if not jobs or all(job.ended for job in jobs):
+            return list(jobs)
+        deadline = anyio.current_time() + seconds
+        while True:
+            left = deadline - anyio.current_time()
+            now = await self._ground.store.jobs.find(jobs[0].scope, list(before))
+            if left <= 0 or any(job.status != before[job.id] for job in now):
+                return now
+            await self._ground.pulse.wait(min(left, 0.5))
+
+    async def cancel(self, scope: Scope, job_id: str, seconds: float = 10.0) -> Job:
+        """Stop a job wherever it runs, and return it as it is when it has ended or ``seconds`` are over.
+
+        Raises:
+            NotThere: the caller has no such job.
+        """
+        found = await self._ground.store.jobs.find(scope, [job_id])
+        if not found:
+            raise NotThere(f"There is no job or response {job_id!r} of yours; poll without ids lists your jobs.")
+        job = found[0]
+        if job.ended:
+            return job
+        if live := self._live.get(job.id):
+            live.stop()
+        else:
+            await self._ground.store.jobs.ask_cancel(scope, job.id)
+        return await self.wait(job, seconds)
+
+    def progress(self, job: Job) -> Progress | None:
+        """How far the job is, when this process runs it."""
+        live = self._live.get(job.id)
+        return live.progress if live else None
+
+    async def preview(self, scope: Scope, request: TurnRequest) -> Preview:
+        """What ``start`` would send. Files are named, not read; nothing is sent but the question for a token count."""
+        ground = self._ground
+        parts: list[JsonObject] = [{"type": "input_file", "filename": source} for source in request.files]
+        layout, _ = lay_out(
+            request,
+            items=with_parts(request.input, parts),
+            past=await look_back(ground.store, scope, request),
+            profile=ground.backend.profile,
+            scope=scope,
+            model=await model_of(ground.backend, request.model or ground.model),
+            keep=ground.keep,
+        )
+        counted = None if parts else await ground.backend.count_tokens(layout)
+        return Preview(layout=layout, input_tokens=counted)
+
+    def _drive(self, job: Job) -> None:
+        live = self._live[job.id] = Live()
+
+        async def go() -> None:
+            try:
+                await Run(self._ground, job, live).to_the_end()
+            finally:
+                del self._live[job.id]
+                self._ground.pulse.beat()
+
+        self._tasks.start_soon(go, name=job.id)
+
+    async def keep(self) -> None:
+        """For ever: renew our leases, stop what others asked to stop, take over what a dead process left."""
+        while True:
+            try:
+                await self.look_after()
+            except StoreError as error:
+                _log.warning("store_unreachable", reason=error.message)
+            await anyio.sleep(LEASE_SECONDS / 3)
+
+    async def look_after(self) -> None:
+        """One round of ``keep``."""
+        ground, now = self._ground, self._ground.now()
+        asked = await ground.store.jobs.keep(ground.worker, now + LEASE_SECONDS, now) if self._live else []
+        for job in asked:
+            if live := self._live.get(job.id):
+                live.stop()
+        for job in await ground.store.jobs.take_over(ground.backend.name, ground.worker, now + LEASE_SECONDS, now):
+            await self._adopt(job)
+
+    async def _adopt(self, job: Job) -> None:
+        if job.id in self._live:
+            return
+        _log.info("job_taken_over", job=job.id, sent=job.sent)
+        if not job.sent or self._ground.backend.profile.free:
+            await self._ground.store.jobs.release(self._ground.worker, [job.id], requeue=True)
+            job = job.model_copy(update={"status": "queued", "sent": False, "response_id": None})
+        self._drive(job)

@@ -1,0 +1,298 @@
+"""What becomes of jobs whose process is gone: nothing is lost, and nothing is sent twice."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from mcp_server.backends.profile import Profile
+from mcp_server.backends.responses.backend import ResponsesBackend
+from mcp_server.backends.responses.profiles import OPENAI
+from mcp_server.errors import ServerError
+from mcp_server.files.roots import Roots
+from mcp_server.model.job import Job
+from mcp_server.model.request import Extraction, TurnRequest
+from mcp_server.model.value import Scope
+from mcp_server.store.protocol import Store
+from mcp_server.store.sqlite import open_sqlite
+from mcp_server.turns.ground import Ground
+from mcp_server.turns.turns import Turns
+from tests.upstream_answers import error, reply, stream
+from tests.upstream_shapes import response, text_events
+from tests.upstream_state import StatefulUpstream, stateful
+
+SCOPE = Scope(owner="local", backend="openai")
+
+
+@dataclass
+class Desk:
+    """One process's turns on a store, with a clock of the test's."""
+
+    turns: Turns
+    store: Store
+    up: StatefulUpstream
+    time: list[float] = field(default_factory=lambda: [1_000.0])
+
+    async def left_behind(self, **known: Any) -> Job:
+        """A job of a process that is gone, as far as ``known`` says it had come."""
+        request = known.pop("request", None) or asking("Hello")
+        job = Job(
+            id="job_left",
+            scope=SCOPE,
+            request=request,
+            fingerprint="f",
+            created_at=900,
+            updated_at=900,
+            worker="gone",
+            lease_until=950,
+        )
+        admitted = await self.store.jobs.admit(job)
+        if known:
+            assert await self.store.jobs.claim(job.id, "gone", 950)
+            await self.store.jobs.note(job.id, **known)
+        return admitted
+
+    async def ended(self, job: Job) -> Job:
+        with anyio.fail_after(30):
+            return await self.turns.wait(job, 30)
+
+
+def asking(text: str, **more: Any) -> TurnRequest:
+    return TurnRequest(tool="generate", input=[{"role": "user", "content": text}], **more)
+
+
+@asynccontextmanager
+async def opened(path: Path, up: StatefulUpstream, profile: Profile = OPENAI) -> AsyncGenerator[Desk]:
+    store = await open_sqlite(path)
+    backend = ResponsesBackend(
+        "openai",
+        profile,
+        api_key="sk-test-0123456789",
+        base_url=up.base_url,
+        model="gpt-5.6-sol",
+        embedding_model=None,
+        timeout_seconds=20,
+        max_retries=0,
+    )
+    time = [1_000.0]
+    try:
+        async with anyio.create_task_group() as tasks:
+            ground = Ground(
+                store=store,
+                backend=backend,
+                roots=Roots(()),
+                worker=f"worker-{id(store)}",
+                model="gpt-5.6-sol",
+                first_pause=0.01,
+                timeout_seconds=5,
+                now=lambda: time[0],
+            )
+            yield Desk(Turns(ground, tasks), store, up, time)
+            tasks.cancel_scope.cancel()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await backend.close()
+            await store.close()
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncGenerator[Desk]:
+    async with stateful() as up, opened(tmp_path / "store.db", up) as made:
+        yield made
+
+
+async def test_a_job_that_was_never_sent_is_sent_now(desk: Desk) -> None:
+    job = await desk.left_behind()
+    await desk.turns.look_after()
+    done = await desk.ended(job)
+    assert done.status == "completed"
+    assert len(desk.up.posts()) == 1
+
+
+async def test_a_claimed_job_that_was_never_sent_is_sent_now(desk: Desk) -> None:
+    job = await desk.left_behind(sent=False)
+    await desk.turns.look_after()
+    assert (await desk.ended(job)).status == "completed"
+
+
+async def test_a_job_whose_response_is_known_is_asked_about_and_not_sent_again(desk: Desk) -> None:
+    desk.up.on(
+        "GET",
+        "/v1/responses/resp_1",
+        reply(response(id="resp_1", status="in_progress", output=[])),
+        reply(response("Done meanwhile.", id="resp_1")),
+    )
+    job = await desk.left_behind(sent=True, response_id="resp_1", request=asking("Hello", session="s"))
+    await desk.turns.look_after()
+    done = await desk.ended(job)
+    assert done.status == "completed"
+    assert done.answer is not None
+    assert done.answer.text == "Done meanwhile."
+    assert desk.up.posts() == []
+    session = await desk.store.sessions.get(SCOPE, "s")
+    assert session is not None
+    assert session.head == "resp_1"
+
+
+async def test_an_extraction_that_is_recovered_is_read_against_its_schema(desk: Desk) -> None:
+    desk.up.on("GET", "/v1/responses/resp_1", reply(response('{"a": 1}', id="resp_1")))
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    request = asking("Hello", extraction=Extraction(json_schema=schema))
+    job = await desk.left_behind(sent=True, response_id="resp_1", request=request)
+    await desk.turns.look_after()
+    done = await desk.ended(job)
+    assert done.answer is not None
+    assert done.answer.extracted is not None
+    assert done.answer.extracted.data == {"a": 1}
+
+
+async def test_a_job_that_may_have_been_sent_is_unknown_and_says_so(desk: Desk) -> None:
+    job = await desk.left_behind(sent=True)
+    await desk.turns.look_after()
+    done = await desk.ended(job)
+    assert done.status == "unknown"
+    assert done.failure is not None
+    assert done.failure.outcome == "unknown"
+    assert "not sent again" in done.failure.message
+    assert desk.up.posts() == []
+
+
+async def test_a_response_that_is_gone_upstream_is_told(desk: Desk) -> None:
+    desk.up.on("GET", "/v1/responses/resp_1", error(404, "not found"))
+    job = await desk.left_behind(sent=True, response_id="resp_1")
+    await desk.turns.look_after()
+    assert (await desk.ended(job)).status == "failed"
+
+
+async def test_a_response_that_never_ends_is_unknown_when_the_patience_is_over(desk: Desk) -> None:
+    desk.up.always("GET", "/v1/responses/resp_1", reply(response(id="resp_1", status="in_progress", output=[])))
+    job = await desk.left_behind(sent=True, response_id="resp_1")
+    await desk.turns.look_after()
+    await desk.up.arrived(1)
+    desk.time[0] += 10
+    done = await desk.ended(job)
+    assert done.status == "unknown"
+
+
+async def test_where_running_twice_costs_nothing_it_simply_runs_again(tmp_path: Path) -> None:
+    async with stateful() as up, opened(tmp_path / "s.db", up, OPENAI.model_copy(update={"free": True})) as desk:
+        job = await desk.left_behind(sent=True, response_id="resp_1")
+        await desk.turns.look_after()
+        assert (await desk.ended(job)).status == "completed"
+        assert len(up.posts()) == 1
+
+
+async def test_the_job_of_a_living_process_stays_with_it(desk: Desk) -> None:
+    desk.time[0] = 940
+    await desk.left_behind(sent=True)
+    await desk.turns.look_after()
+    (job,) = await desk.store.jobs.find(SCOPE, ["job_left"])
+    assert job.worker == "gone"
+    assert job.status == "in_progress"
+
+
+async def test_a_stream_that_breaks_off_is_asked_about(desk: Desk) -> None:
+    events = text_events("Hello", id="resp_9")
+    desk.up.on("POST", "/v1/responses", stream(events[:3], ends="reset"))
+    desk.up.on("GET", "/v1/responses/resp_9", reply(response("Hello, whole.", id="resp_9")))
+    job, _ = await desk.turns.start(SCOPE, asking("Hi"))
+    done = await desk.ended(job)
+    assert done.answer is not None
+    assert done.answer.text == "Hello, whole."
+    assert len(desk.up.posts()) == 1
+
+
+async def test_a_stream_that_breaks_off_where_nothing_is_kept_is_unknown(desk: Desk) -> None:
+    desk.up.on("POST", "/v1/responses", stream(text_events("Hello")[:3], ends="reset"))
+    job, _ = await desk.turns.start(SCOPE, asking("Hi", store=False))
+    done = await desk.ended(job)
+    assert done.status == "unknown"
+    assert done.failure is not None
+    assert done.failure.code == "connection_lost"
+
+
+async def test_the_jobs_of_a_session_run_one_after_another_in_their_order(desk: Desk) -> None:
+    desk.up.pause = asyncio.Event()
+    first, _ = await desk.turns.start(SCOPE, asking("one", session="s"))
+    second, _ = await desk.turns.start(SCOPE, asking("two", session="s"))
+    other, _ = await desk.turns.start(SCOPE, asking("elsewhere", session="t"))
+    await desk.up.arrived(2)
+    assert [post.json["input"][0]["content"] for post in desk.up.posts()] == ["one", "elsewhere"]
+    desk.up.pause.set()
+    for job in (first, second, other):
+        assert (await desk.ended(job)).status == "completed"
+    assert desk.up.posts()[2].json["previous_response_id"] is not None
+
+
+async def test_another_process_can_stop_a_job(desk: Desk) -> None:
+    desk.up.pause = asyncio.Event()
+    job, _ = await desk.turns.start(SCOPE, asking("one"))
+    await desk.up.arrived(1)
+    await desk.store.jobs.ask_cancel(SCOPE, job.id)
+    await desk.turns.look_after()
+    assert (await desk.ended(job)).status == "cancelled"
+    desk.up.pause.set()
+
+
+async def test_a_job_that_another_process_runs_can_be_waited_for_and_stopped(tmp_path: Path) -> None:
+    async with stateful() as up, opened(tmp_path / "s.db", up) as one, opened(tmp_path / "s.db", up) as two:
+        up.pause = asyncio.Event()
+        job, new = await one.turns.start(SCOPE, asking("Hi", request_key="k"))
+        same, again = await two.turns.start(SCOPE, asking("Hi", request_key="k"))
+        assert (job.id, new, again) == (same.id, True, False)
+        await up.arrived(1)
+        up.pause.set()
+        assert (await two.ended(same)).status == "completed"
+        up.pause = asyncio.Event()
+        slow, _ = await one.turns.start(SCOPE, asking("Slow"))
+        await up.arrived(2)
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(two.turns.cancel, SCOPE, slow.id)
+                while not (await one.store.jobs.find(SCOPE, [slow.id]))[0].cancel_requested:
+                    await anyio.lowlevel.checkpoint()
+                await one.turns.look_after()
+        assert (await two.store.jobs.find(SCOPE, [slow.id]))[0].status == "cancelled"
+        up.pause.set()
+
+
+async def test_a_bug_in_one_job_is_told_and_the_others_go_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mcp_server.turns.run.lay_out", broken)
+        job, _ = await desk.turns.start(SCOPE, asking("Hi"))
+        failed = await desk.ended(job)
+    assert failed.failure is not None
+    assert failed.failure.code == "internal"
+    assert "a bug" not in failed.failure.message
+    job, _ = await desk.turns.start(SCOPE, asking("Hi"))
+    assert (await desk.ended(job)).status == "completed"
+
+
+async def test_a_parameter_the_backend_refuses_is_told_before_anything_is_admitted(tmp_path: Path) -> None:
+    narrow = OPENAI.model_copy(update={"refused": frozenset({"truncation"}), "function_tools": False})
+    async with stateful() as up, opened(tmp_path / "s.db", up, narrow) as desk:
+        for params, words in (
+            ({"truncation": "auto"}, "'truncation'"),
+            ({"tools": [{"type": "function", "name": "f"}]}, "function tools"),
+            ({"tools": [{"type": "teleport"}]}, "'teleport'"),
+        ):
+            with pytest.raises(ServerError, match=words):
+                await desk.turns.start(SCOPE, asking("Hi", params=params))
+        assert await desk.store.jobs.recent(SCOPE, 0) == []
+
+
+async def test_a_past_that_nobody_knows_cannot_be_replayed(desk: Desk) -> None:
+    request = asking("Hi", previous_response_id="resp_unheard", store=False)
+    job, _ = await desk.turns.start(SCOPE, request)
+    done = await desk.ended(job)
+    assert done.failure is not None
+    assert done.failure.code == "not_found"
+    assert desk.up.posts() == []
