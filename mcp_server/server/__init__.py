@@ -1,0 +1,1 @@
+"""The MCP boundary: lists, calls, resources, progress; the only place where failures become results."""

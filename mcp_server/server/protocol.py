@@ -1,0 +1,89 @@
+"""Builds the MCP server from the tools. Everything that is on the wire was put there here."""
+
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+from mcp.server import CacheHint, Server, ServerRequestContext
+from mcp.server.caching import CacheableMethod
+from mcp.shared.exceptions import MCPError
+from mcp.types import (
+    INVALID_PARAMS,
+    CallToolRequestParams,
+    CallToolResult,
+    ListToolsResult,
+    PaginatedRequestParams,
+)
+
+from mcp_server import __version__
+from mcp_server.app import App
+from mcp_server.errors import InvalidArgument, ServerError
+from mcp_server.server import resources
+from mcp_server.server.results import failure_result, result
+from mcp_server.tools import TOOLS
+from mcp_server.tools.spec import MAX_ARGUMENT_BYTES, Call, size_of
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("responses_mcp.server")
+
+LOCAL_OWNER = "local"
+
+INSTRUCTIONS = (
+    "A second model, reached through the OpenAI Responses API. Long calls return a job_id: collect them with poll. "
+    "Pass session to continue a conversation."
+)
+
+_CACHE: dict[CacheableMethod, CacheHint] = {"tools/list": CacheHint(ttl_ms=3_600_000, scope="public")}
+
+
+def build_server(app: App) -> Server[dict[str, object]]:
+    """The server over ``app``; it can be run on any number of connections."""
+    tools = {tool.name: tool for tool in TOOLS}
+    definitions = [tool.definition() for tool in TOOLS]
+
+    async def list_tools(_ctx: ServerRequestContext, _params: PaginatedRequestParams | None) -> ListToolsResult:
+        return ListToolsResult(tools=definitions)
+
+    async def call_tool(ctx: ServerRequestContext, params: CallToolRequestParams) -> CallToolResult:
+        tool = tools.get(params.name)
+        if tool is None:
+            raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {params.name}; known are {', '.join(tools)}.")
+        started = time.monotonic()
+        call = Call(app=app, scope=app.scope(LOCAL_OWNER), report=_reporter(ctx))
+        code = "ok"
+        try:
+            arguments = params.arguments or {}
+            if size_of(arguments) > MAX_ARGUMENT_BYTES:
+                raise InvalidArgument(
+                    f"{tool.name}: its text is over the limit of {MAX_ARGUMENT_BYTES:,} bytes; pass less."
+                )
+            return result(await tool.call(call, arguments))
+        except ServerError as error:
+            code = error.failure().code
+            return failure_result(error)
+        finally:
+            _log.info("tool_call", tool=tool.name, code=code, seconds=round(time.monotonic() - started, 3))
+
+    return Server(
+        "responses-mcp",
+        version=__version__,
+        title="Responses",
+        instructions=INSTRUCTIONS,
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+        on_list_resources=resources.lister(),
+        on_list_resource_templates=resources.templates(),
+        on_read_resource=resources.reader(app, LOCAL_OWNER),
+        cache_hints=_CACHE,
+    )
+
+
+def _reporter(ctx: ServerRequestContext) -> Callable[[str], Awaitable[None]]:
+    """Progress that only ever grows, as the protocol wants it; nothing is sent when the caller asked for none."""
+    told = 0
+
+    async def report(message: str) -> None:
+        nonlocal told
+        told += 1
+        await ctx.session.report_progress(told, None, message)
+
+    return report

@@ -1,0 +1,50 @@
+"""``cancel``: stop jobs, wherever they run. Saying it twice changes nothing."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from mcp_server.model.value import JsonObject
+from mcp_server.tools.poll import find_jobs
+from mcp_server.tools.result import fields
+from mcp_server.tools.spec import DESTROYS, Arguments, Call, Output, Tool
+
+
+class CancelArguments(Arguments):
+    """Which jobs."""
+
+    ids: Annotated[list[str], Field(min_length=1)] = Field(description="Job or response ids")
+
+
+class CancelResult(Output):
+    """Each job's final status and usage."""
+
+    jobs: list[JsonObject]
+    not_found: list[str] | None = None
+
+    def render(self) -> str:
+        """One line a job."""
+        lines = [f"{job['job_id']}: {job['status']}" for job in self.jobs]
+        return "\n".join([*lines, *(f"{lost}: not found" for lost in self.not_found or ())])
+
+
+async def cancel(call: Call, arguments: CancelArguments) -> CancelResult:
+    """Stop each that still runs; one that has ended is reported as it ended."""
+    jobs, lost = await find_jobs(call, arguments.ids)
+    ended = [await call.app.turns.cancel(call.scope, job.id) for job in jobs]
+    shown: list[JsonObject] = [
+        {"job_id": job.id, "status": job.status, **({"usage": usage} if (usage := fields(job).get("usage")) else {})}
+        for job in ended
+    ]
+    return CancelResult(jobs=shown, not_found=lost) if lost else CancelResult(jobs=shown)
+
+
+TOOL = Tool(
+    name="cancel",
+    title="Stop jobs",
+    description="Stop running jobs. Idempotent; reports each job's final status and usage.",
+    annotations=DESTROYS,
+    arguments=CancelArguments,
+    output=CancelResult,
+    handler=cancel,
+)

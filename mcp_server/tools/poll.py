@@ -1,0 +1,97 @@
+"""``poll``: how far jobs are, and their results when they have ended. Lost ids are no loss."""
+
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from mcp_server.model.job import Job
+from mcp_server.model.value import JsonObject
+from mcp_server.tools.result import failure_of, fields, poll_after, result_of
+from mcp_server.tools.shared import WaitSeconds
+from mcp_server.tools.spec import READS, Arguments, Call, Output, Tool
+
+DAY_SECONDS = 86_400.0
+
+
+class PollArguments(Arguments):
+    """Which jobs, and how long to wait for a change."""
+
+    ids: list[str] | None = Field(default=None, description="Job or response ids; absent: all of the last day")
+    wait_seconds: WaitSeconds = Field(default=0, description="Wait up to this long for a change")
+
+
+class PollResult(Output):
+    """The jobs as they are."""
+
+    jobs: list[JsonObject] = Field(
+        description="job_id, status, elapsed_seconds, progress, poll_after_seconds, result when ended, error"
+    )
+    not_found: list[str] | None = None
+
+    def render(self) -> str:
+        """One line a job, and the results that are there."""
+        lines = [_line(job) for job in self.jobs]
+        lines += [f"{lost}: not found" for lost in self.not_found or ()]
+        return "\n\n".join(lines) or "No jobs."
+
+
+async def poll(call: Call, arguments: PollArguments) -> PollResult:
+    """Look, or wait for a change and look then."""
+    jobs, lost = await find_jobs(call, arguments.ids)
+    if arguments.wait_seconds:
+        jobs = await call.app.turns.wait_any(jobs, arguments.wait_seconds)
+    shown = [await describe(call, job) for job in jobs]
+    return PollResult(jobs=shown, not_found=lost) if lost else PollResult(jobs=shown)
+
+
+async def find_jobs(call: Call, ids: Sequence[str] | None) -> tuple[list[Job], list[str]]:
+    """The caller's jobs with these ids, or all unfinished and recent ones; and the ids that are nobody's."""
+    if ids is None:
+        return await call.app.store.jobs.recent(call.scope, call.app.now() - DAY_SECONDS), []
+    jobs = await call.app.store.jobs.find(call.scope, ids)
+    known = {job.id for job in jobs} | {job.response_id for job in jobs}
+    return jobs, [name for name in ids if name not in known]
+
+
+async def describe(call: Call, job: Job) -> JsonObject:
+    """One job for a caller."""
+    end = job.ended_at or call.app.now()
+    shown: JsonObject = {
+        "job_id": job.id,
+        "status": job.status,
+        "tool": job.request.tool,
+        "created_at": round(job.created_at, 3),
+        "elapsed_seconds": round(max(0.0, end - job.created_at), 1),
+    }
+    if not job.ended:
+        if progress := call.app.turns.progress(job):
+            shown["progress"] = progress.model_dump(exclude_none=True)
+        return {**shown, "poll_after_seconds": poll_after(job)}
+    if failure := failure_of(job):
+        return {**shown, "error": failure.model_dump(exclude_none=True)}
+    return {**shown, "result": fields(job)}
+
+
+def _line(job: JsonObject) -> str:
+    head = f"{job['job_id']}: {job['status']} after {job['elapsed_seconds']} s"
+    if error := job.get("error"):
+        return f"{head}: {error['message']}"
+    if result := job.get("result"):
+        return f"{head}\n{result_of(result).render()}"
+    progress = job.get("progress", {})
+    said = [progress.get("activity"), progress.get("text_so_far")]
+    return "\n".join([f"{head}; poll again in {job['poll_after_seconds']:g} s", *(text for text in said if text)])
+
+
+TOOL = Tool(
+    name="poll",
+    title="Collect results",
+    description=(
+        "Progress and results of detached calls and background jobs, also after a restart. Without ids: all your "
+        "unfinished and recent jobs. wait_seconds waits for a change, so that few polls are needed."
+    ),
+    annotations=READS,
+    arguments=PollArguments,
+    output=PollResult,
+    handler=poll,
+)

@@ -1,0 +1,227 @@
+"""The result that every paid tool gives: fields for programs, and a text with the answer first and one footer line."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
+
+from mcp_server.errors import CallFailed
+from mcp_server.model.answer import Answer, Failure, Usage
+from mcp_server.model.job import Job
+from mcp_server.model.request import TurnRequest
+from mcp_server.model.value import JsonObject
+from mcp_server.tools.spec import Call, Link, Output
+from mcp_server.turns.live import Progress
+
+MAX_TEXT = 100_000
+"""Characters of text in a result: clients break on results beyond 1 MiB."""
+
+_SENTENCE_END = re.compile(r"[.!?\u3002\uff01\uff1f]\s|\n")
+
+
+ResultStatus = Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled", "unknown", "dry_run"]
+
+# These two are closed neither in name nor number: the served schema says what they hold, and no more.
+Tokens = Annotated[JsonObject, WithJsonSchema({"type": "object", "additionalProperties": {"type": "number"}})]
+Texts = Annotated[JsonObject, WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}})]
+# Hosts warn of a schema that allows everything without saying so, and of a list of types.
+_KINDS: list[JsonObject] = [{"type": kind} for kind in ("object", "array", "string", "number", "boolean")]
+AnyJson = Annotated[Any, WithJsonSchema({"anyOf": [*_KINDS, {"const": None}]})]
+
+
+class SharedResult(Output):
+    """Section "Shared result" of the contract. Absent things are left out."""
+
+    status: ResultStatus
+    text: str | None = None
+    response_id: str | None = None
+    job_id: str | None = None
+    session: str | None = None
+    model: str | None = None
+    tool_calls: list[JsonObject] | None = None
+    citations: list[JsonObject] | None = None
+    refusal: str | None = None
+    incomplete_reason: str | None = None
+    usage: Tokens | None = None
+    prompt_cache: Texts | None = None
+    truncated: bool | None = None
+    poll_after_seconds: float | None = None
+    warnings: list[str] | None = None
+    # What a dry run shows beside these: outputs stay open, so its schema need not cost every conversation.
+    request: SkipJsonSchema[JsonObject | None] = None
+    input_tokens: SkipJsonSchema[int | None] = None
+
+    def body(self) -> str:
+        """The answer itself, for a reader."""
+        if self.status == "dry_run":
+            return json.dumps(self.request, ensure_ascii=False, indent=2)
+        lines = [self.text or self.refusal or ""]
+        lines += [
+            f"tool call {call['call_id']}: {call['name']}({call.get('arguments') or call.get('input') or ''})"
+            for call in self.tool_calls or ()
+        ]
+        lines += [f"source: {_source(citation)}" for citation in self.citations or ()]
+        return "\n".join(line for line in lines if line)
+
+    def render(self) -> str:
+        """The answer first, then one footer line."""
+        return "\n\n".join(part for part in (self.body(), self.footer()) if part)
+
+    def footer(self) -> str:
+        """Status, ids and tokens in one line."""
+        tokens = None
+        if usage := self.usage:
+            count = "{input_tokens} tokens in ({cached_tokens} cached), {output_tokens} out"
+            tokens = count.format_map(usage)
+        waiting = self.status in ("queued", "in_progress") and self.job_id
+        parts = [
+            f"{self.status}: {self.incomplete_reason}" if self.incomplete_reason else self.status,
+            self.response_id,
+            f"{self.job_id}: call poll for the result" if waiting else self.job_id,
+            f"session {self.session}" if self.session else None,
+            self.model,
+            tokens,
+            *(f"warning: {warning}" for warning in self.warnings or ()),
+        ]
+        return f"[{' · '.join(part for part in parts if part)}]"
+
+    def resources(self) -> Sequence[Link]:
+        """The whole text, where it was cut."""
+        if not (self.truncated and self.response_id):
+            return ()
+        return (Link(uri=f"response://{self.response_id}", name="the whole answer"),)
+
+
+class ExtractResult(SharedResult):
+    """The data, and how it reads against the schema."""
+
+    outcome: Literal["ok", "refusal", "incomplete", "invalid", "tool_call"] | None = None
+    data: AnyJson = None
+    errors: list[JsonObject] | None = None
+    attempts: int | None = None
+    files: list[JsonObject] | None = None
+
+    def body(self) -> str:
+        """The data as JSON; where there is none, why not and what was answered."""
+        if self.outcome == "ok":
+            return json.dumps(self.data, ensure_ascii=False)
+        told = [f"{error['path']}: {error['message']}" for error in self.errors or ()]
+        return "\n".join([*([f"outcome: {self.outcome}"] if self.outcome else []), *told, super().body()]).strip()
+
+
+def result_of(given: JsonObject) -> SharedResult:
+    """The fields of a job's result as the tool that started it would have shown them."""
+    return (ExtractResult if "outcome" in given else SharedResult).model_validate(given)
+
+
+def _source(citation: JsonObject) -> str:
+    place = citation.get("path") or citation.get("url") or citation.get("filename") or citation.get("file_id") or "?"
+    where = [f"lines {citation['lines']}" if "lines" in citation else "", f"page {citation.get('page')}"]
+    return " ".join(part for part in (str(place), where[0], where[1] if "page" in citation else "") if part)
+
+
+async def pay(call: Call, request: TurnRequest, wait_seconds: float | None) -> Job:
+    """Run one paid request up to the wait, and return its job: ended, or detached with a handle.
+
+    Raises:
+        CallFailed: it ended without an answer.
+        ServerError: it could not be started.
+    """
+    call.app.check()
+
+    async def watch(progress: Progress) -> None:
+        written = f": {len(progress.text_so_far)} characters" if progress.text_so_far else ""
+        await call.report(f"{progress.activity or 'waiting for the model'}{written}")
+
+    wait = call.app.settings.wait_seconds if wait_seconds is None else wait_seconds
+    job = await call.app.turns.run(call.scope, request, wait, watch)
+    if failure := failure_of(job):
+        raise CallFailed(failure, job.id)
+    return job
+
+
+def failure_of(job: Job) -> Failure | None:
+    """Why the job has no answer; None while it runs and when it has one."""
+    if job.failure:
+        return job.failure
+    if job.status == "cancelled":
+        return Failure(
+            code="cancelled", message="The call was cancelled before it had an answer; nothing more is sent."
+        )
+    return None
+
+
+async def preview(call: Call, request: TurnRequest) -> JsonObject:
+    """The fields of a ``dry_run`` result."""
+    seen = await call.app.turns.preview(call.scope, request)
+    shown = seen.layout.model_dump(mode="json", exclude_defaults=True)
+    return {"status": "dry_run", "request": shown, "input_tokens": seen.input_tokens}
+
+
+def fields(job: Job) -> JsonObject:
+    """The shared result of a job, ended or not; unset fields are left out."""
+    answer = job.answer
+    handle = {"job_id": job.id} if not job.ended or job.request.background else {}
+    base: JsonObject = {"status": job.status, **handle, "session": job.request.session, "response_id": job.response_id}
+    if answer is None:
+        waiting = {} if job.ended else {"poll_after_seconds": poll_after(job)}
+        return _given({**base, **waiting})
+    cut, truncated = _cut(answer.text)
+    return _given(
+        {
+            **base,
+            "text": cut or None,
+            "response_id": answer.response_id or job.response_id,
+            "model": answer.model,
+            "tool_calls": [_given(tool_call.model_dump()) for tool_call in answer.tool_calls],
+            "citations": [_given(citation.model_dump()) for citation in answer.citations],
+            "refusal": answer.refusal,
+            "incomplete_reason": answer.incomplete_reason,
+            "usage": _usage(answer.usage),
+            "prompt_cache": {"key": answer.cache_key} if answer.cache_key else None,
+            "truncated": truncated or None,
+            "warnings": answer.warnings,
+            "files": [_given(file.model_dump()) for file in answer.files],
+            **_extracted(answer),
+        }
+    )
+
+
+def poll_after(job: Job) -> float:
+    """Seconds after which asking again is worth it: longer the longer the job has been running."""
+    age = max(0.0, job.updated_at - job.created_at)
+    return 2.0 if age < 30 else 5.0 if age < 300 else 15.0
+
+
+def _extracted(answer: Answer) -> JsonObject:
+    read = answer.extracted
+    if read is None:
+        return {}
+    errors = [error.model_dump() for error in read.errors]
+    found: JsonObject = {"outcome": read.outcome, "errors": errors, "attempts": read.attempts}
+    # The data says what the text would say again; the raw text matters only where there is no valid data.
+    return {**found, "data": read.data, "text": None} if read.outcome == "ok" else found
+
+
+def _usage(usage: Usage | None) -> JsonObject | None:
+    return None if usage is None else {k: v for k, v in usage.model_dump().items() if v or k in _ALWAYS}
+
+
+_ALWAYS = ("input_tokens", "cached_tokens", "output_tokens", "total_tokens")
+
+
+def _given(values: JsonObject) -> JsonObject:
+    """Without what is not there: None and empty lists (a valid ``data`` of null or [] stays)."""
+    return {k: v for k, v in values.items() if k == "data" or (v is not None and v != [])}
+
+
+def _cut(text: str) -> tuple[str, bool]:
+    """At most ``MAX_TEXT`` characters, cut after a sentence where there is one in the last part."""
+    if len(text) <= MAX_TEXT:
+        return text, False
+    head = text[:MAX_TEXT]
+    ends = [match.end() for match in _SENTENCE_END.finditer(head, MAX_TEXT - 2000)]
+    return head[: ends[-1]].rstrip() if ends else head, True

@@ -1,0 +1,51 @@
+"""``start_background``: the same as ``generate``, but nobody waits."""
+
+from anyio import to_thread
+from pydantic import Field
+
+from mcp_server.errors import InvalidArgument
+from mcp_server.files.content import check
+from mcp_server.model.request import Extraction
+from mcp_server.model.value import JsonObject
+from mcp_server.tools.generate import GenerateArguments, turn_request
+from mcp_server.tools.result import SharedResult, fields, pay, preview
+from mcp_server.tools.spec import PAID, Call, Tool
+
+
+class StartBackgroundArguments(GenerateArguments):
+    """Everything that ``generate`` takes, and files and a schema besides."""
+
+    files: list[str] | None = Field(default=None, description="As in file_ask")
+    json_schema: JsonObject | bool | None = Field(default=None, alias="schema", description="As in structured_extract")
+
+
+async def start_background(call: Call, arguments: StartBackgroundArguments) -> SharedResult:
+    """Admit the job and return its handle; ``wait_seconds`` may ask for a first look."""
+    if arguments.store is False and call.app.backend.profile.background:
+        raise InvalidArgument("store: background work is kept upstream while it runs; leave store out.")
+    extraction = None if arguments.json_schema is None else Extraction(json_schema=arguments.json_schema)
+    request = await turn_request(
+        call,
+        arguments,
+        "start_background",
+        background=True,
+        files=await to_thread.run_sync(check, arguments.files or [], call.app.roots),
+        extraction=extraction,
+    )
+    if arguments.dry_run:
+        return SharedResult.model_validate(await preview(call, request))
+    return SharedResult.model_validate(fields(await pay(call, request, arguments.wait_seconds or 0)))
+
+
+TOOL = Tool(
+    name="start_background",
+    title="Start background work",
+    description=(
+        "Start long work (deep research, big extractions) and get a job_id at once; it survives restarts. "
+        "Collect the result with poll, stop it with cancel. Takes generate's arguments, files and schema."
+    ),
+    annotations=PAID,
+    arguments=StartBackgroundArguments,
+    output=SharedResult,
+    handler=start_background,
+)

@@ -1,0 +1,153 @@
+"""What only the boundary does: cancellation, resources, and errors that tell enough and not too much."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import anyio
+import pytest
+from mcp import MCPError
+
+from tests.serving import Era, House, house, openai, told
+from tests.upstream_answers import error, web_page
+from tests.upstream_state import StatefulUpstream, stateful
+
+KEY = "sk-test-0123456789abcdef"
+
+
+@pytest.fixture(params=["auto", "legacy"], ids=["2026-07-28", "handshake"])
+def era(request: pytest.FixtureRequest) -> Era:
+    return request.param
+
+
+@pytest.fixture
+async def up() -> AsyncGenerator[StatefulUpstream]:
+    async with stateful() as upstream:
+        yield upstream
+
+
+@pytest.fixture
+async def hosted(up: StatefulUpstream, era: Era, tmp_path: Path) -> AsyncGenerator[House]:
+    async with house(told(tmp_path, **openai(up.base_url)), era) as served:
+        yield served
+
+
+async def test_a_host_that_cancels_its_request_stops_the_work_upstream(hosted: House, up: StatefulUpstream) -> None:
+    up.pause = asyncio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(hosted.client.call_tool, "generate", {"input": "Slow."})
+        await up.arrived(1)
+        tasks.cancel_scope.cancel()
+    with anyio.fail_after(20):
+        await up.requests[0].abandoned.wait()
+        (job,) = (await hosted.call("poll", wait_seconds=10))["jobs"]
+    assert job["status"] == "cancelled"
+    up.pause.set()
+
+
+async def test_a_background_job_goes_on_when_its_host_cancels(hosted: House, up: StatefulUpstream) -> None:
+    up.pause = asyncio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(hosted.client.call_tool, "start_background", {"input": "Slow.", "wait_seconds": 60})
+        await up.arrived(1)
+        tasks.cancel_scope.cancel()
+    up.pause.set()
+    with anyio.fail_after(20):
+        while True:
+            (job,) = (await hosted.call("poll", wait_seconds=10))["jobs"]
+            if job["status"] not in ("queued", "in_progress"):
+                break
+    assert job["status"] == "completed"
+
+
+async def test_an_error_tells_what_happened_and_no_secret(hosted: House, up: StatefulUpstream) -> None:
+    up.on("POST", "/v1/responses", error(401, f"Incorrect API key provided: {KEY}", code="invalid_api_key"))
+    words, meta = await hosted.refused("generate", input="Hi")
+    assert meta["code"] == "auth"
+    assert meta["http_status"] == 401
+    assert meta["retryable"] is False
+    assert meta["attempts"] == 1
+    assert meta["outcome"] == "failed"
+    assert meta["job_id"].startswith("job_")
+    stored = (await hosted.app.store.jobs.recent(hosted.app.scope("local"), 0))[0].model_dump_json()
+    for text in (words, json.dumps(meta), stored):
+        assert KEY not in text
+
+
+async def test_a_web_page_instead_of_an_answer_is_not_shown(hosted: House, up: StatefulUpstream) -> None:
+    up.on("POST", "/v1/responses", web_page())
+    words, meta = await hosted.refused("generate", input="Hi")
+    assert "<html" not in words.lower()
+    assert meta["code"] == "bad_upstream_response"
+    assert meta["outcome"] == "unknown"
+
+
+async def test_an_unknown_tool_is_a_protocol_error(hosted: House) -> None:
+    with pytest.raises(MCPError, match="Unknown tool: nope; known are generate"):
+        await hosted.client.call_tool("nope", {})
+
+
+async def test_resources_show_responses_sessions_and_jobs(hosted: House) -> None:
+    templates = (await hosted.client.list_resource_templates()).resource_templates
+    assert [one.uri_template for one in templates] == ["response://{id}", "session://{name}", "job://{id}"]
+    assert (await hosted.client.list_resources()).resources == []
+    done = await hosted.call("generate", input="Hi", session="s")
+
+    async def read(uri: str) -> str:
+        return (await hosted.client.read_resource(uri)).contents[0].text  # type: ignore[union-attr]
+
+    assert await read(f"response://{done['response_id']}") == "Turn 1: Hi"
+    session = json.loads(await read("session://s"))
+    assert session["head"] == done["response_id"]
+    assert session["turns"][0]["input"] == [{"role": "user", "content": "Hi"}]
+    (job,) = (await hosted.call("poll"))["jobs"]
+    assert json.loads(await read(f"job://{job['job_id']}"))["status"] == "completed"
+    for uri in ("response://resp_nobodys", "session://t", "job://job_x", "weather://today"):
+        with pytest.raises(MCPError, match="There is no resource"):
+            await hosted.client.read_resource(uri)
+
+
+async def test_what_is_wrong_with_the_settings_is_told_by_the_first_paid_call(
+    up: StatefulUpstream, tmp_path: Path
+) -> None:
+    given = told(tmp_path, RESPONSES_MCP_DAILY_BUDGET_USD="5", RESPONSES_MCP_WAIT_SECONDS="soon", **openai(up.base_url))
+    async with house(given) as served:
+        words, meta = await served.refused("generate", input="Hi")
+        assert "RESPONSES_MCP_DAILY_BUDGET_USD" in words
+        assert "RESPONSES_MCP_WAIT_SECONDS" in words
+        assert meta["code"] == "configuration"
+        assert (await served.call("poll"))["jobs"] == []
+    assert up.posts() == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"RESPONSES_MCP_BACKEND": "openai"}, "OPENAI_API_KEY is not set"),
+        ({"AZURE_OPENAI_ENDPOINT": "https://x.example"}, "azure backend is not there yet"),
+        ({"AWS_BEARER_TOKEN_BEDROCK": "x"}, "bedrock backend is not there yet"),
+    ],
+)
+async def test_a_backend_that_cannot_be_had_says_what_to_set(
+    tmp_path: Path, variables: dict[str, str], words: str
+) -> None:
+    async with house(told(tmp_path, **variables)) as served:
+        said, _ = await served.refused("generate", input="Hi")
+        assert words in said
+        (job,) = (await served.call("poll"))["jobs"]
+        assert job["status"] == "failed"
+
+
+async def test_a_compatible_server_is_replayed_to_and_told_no_more_than_it_knows(
+    up: StatefulUpstream, tmp_path: Path
+) -> None:
+    given = told(tmp_path, OPENAI_BASE_URL=up.base_url, RESPONSES_MCP_MODEL="llama")
+    async with house(given) as served:
+        await served.call("generate", input="one", session="s")
+        assert (await served.call("generate", input="two", session="s"))["text"] == "Turn 2: two"
+        job = await served.call("start_background", input="three", session="s", wait_seconds=20)
+        assert job["text"] == "Turn 3: three"
+    sent = up.posts()[2].json
+    assert [item["role"] for item in sent["input"]] == ["user", "assistant", "user", "assistant", "user"]
+    assert not {"previous_response_id", "background", "prompt_cache_key"} & set(sent)

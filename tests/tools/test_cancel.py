@@ -1,0 +1,41 @@
+import asyncio
+
+import pytest
+
+from tests.serving import House
+from tests.upstream_state import StatefulUpstream
+
+
+async def test_a_background_job_is_stopped_upstream_too(hosted: House, up: StatefulUpstream) -> None:
+    up.pause = asyncio.Event()
+    job = await hosted.call("start_background", input="Long work.", wait_seconds=1)
+    stopped = await hosted.call("cancel", ids=[job["job_id"]])
+    assert stopped["jobs"][0]["status"] == "cancelled"
+    assert [request.path for request in up.requests if request.path.endswith("/cancel")]
+    again = await hosted.call("cancel", ids=[job["job_id"]])
+    assert again["jobs"][0]["status"] == "cancelled"
+    up.pause.set()
+
+
+async def test_a_detached_call_is_stopped_by_closing_its_stream(hosted: House, up: StatefulUpstream) -> None:
+    up.pause = asyncio.Event()
+    job = await hosted.call("generate", input="Slow.", wait_seconds=0.2)
+    assert (await hosted.call("cancel", ids=[job["job_id"]]))["jobs"][0]["status"] == "cancelled"
+    (polled,) = (await hosted.call("poll", ids=[job["job_id"]]))["jobs"]
+    assert polled["error"]["code"] == "cancelled"
+    up.pause.set()
+
+
+async def test_a_job_that_has_ended_keeps_its_status_and_an_unknown_id_is_told(hosted: House) -> None:
+    done = await hosted.call("generate", input="Hi")
+    stopped = await hosted.call("cancel", ids=[done["response_id"], "job_nobodys"])
+    assert stopped["jobs"][0]["status"] == "completed"
+    assert stopped["jobs"][0]["usage"]["total_tokens"] > 0
+    assert stopped["not_found"] == ["job_nobodys"]
+
+
+@pytest.mark.engine
+async def test_a_generation_of_the_embedded_engine_is_stopped(embedded: House) -> None:
+    job = await embedded.call("start_background", input="Tell me a very long story.", wait_seconds=0)
+    stopped = await embedded.call("cancel", ids=[job["job_id"]])
+    assert stopped["jobs"][0]["status"] == "cancelled"

@@ -1,0 +1,103 @@
+from pathlib import Path
+
+import pytest
+from reportlab.pdfgen.canvas import Canvas
+
+from tests.serving import House
+from tests.upstream_state import StatefulUpstream
+
+
+def put(house: House, name: str, content: str | bytes) -> Path:
+    path = house.app.roots.folders[0] / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def pdf(house: House, name: str, *pages: str) -> Path:
+    path = house.app.roots.folders[0] / name
+    canvas = Canvas(str(path))
+    for page in pages:
+        canvas.drawString(72, 720, page)
+        canvas.showPage()
+    canvas.save()
+    return path
+
+
+async def test_text_goes_as_text_before_the_question(hosted: House, up: StatefulUpstream) -> None:
+    notes = put(hosted, "notes.md", "# Notes\nThe key is under the mat.\n")
+    done = await hosted.call("file_ask", question="Where is the key?", files=[str(notes)])
+    (message,) = up.posts()[0].json["input"]
+    assert [part["type"] for part in message["content"]] == ["input_text", "input_text"]
+    assert "The key is under the mat." in message["content"][0]["text"]
+    assert "notes.md" in message["content"][0]["text"]
+    assert message["content"][1]["text"] == "Where is the key?"
+    (sent,) = done["files"]
+    assert sent["sent_as"] == "text"
+    assert len(sent["sha256"]) == 64
+    assert sent["bytes"] == notes.stat().st_size
+
+
+async def test_a_pdf_is_uploaded_once(hosted: House, up: StatefulUpstream) -> None:
+    path = pdf(hosted, "policy.pdf", "Page one", "Page two")
+    first = await hosted.call("file_ask", question="What?", files=[str(path)])
+    second = await hosted.call("file_ask", question="And?", files=["policy.pdf"])
+    assert first["files"][0]["sent_as"] == "file_id"
+    assert first["files"][0]["file_id"] == second["files"][0]["file_id"]
+    assert len(up.posts("/v1/files")) == 1
+    part = up.posts()[1].json["input"][0]["content"][0]
+    assert part == {"type": "input_file", "file_id": first["files"][0]["file_id"]}
+
+
+async def test_a_glob_takes_all_it_matches(hosted: House, up: StatefulUpstream) -> None:
+    put(hosted, "a.txt", "alpha")
+    put(hosted, "b.txt", "beta")
+    done = await hosted.call("file_ask", question="Which?", files=["*.txt"])
+    assert [Path(file["source"]).name for file in done["files"]] == ["a.txt", "b.txt"]
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("../outside.txt", "outside"),
+        ("/etc/hostname", "outside"),
+        ("missing.txt", "does not exist"),
+        ("https://example.com/a.pdf", "URL"),
+    ],
+)
+async def test_a_file_that_may_not_be_read_is_refused_and_nothing_is_sent(
+    hosted: House, up: StatefulUpstream, file: str, words: str
+) -> None:
+    said, error = await hosted.refused("file_ask", question="What?", files=[file])
+    assert words in said
+    assert error["outcome"] == "not_sent"
+    assert up.posts() == []
+
+
+async def test_a_file_that_goes_away_before_its_turn_fails_the_call(hosted: House, up: StatefulUpstream) -> None:
+    binary = put(hosted, "blob.txt", b"a\x00b")
+    said, error = await hosted.refused("file_ask", question="What?", files=[str(binary)])
+    assert "binary" in said
+    assert error["job_id"].startswith("job_")
+    assert up.posts() == []
+
+
+async def test_a_dry_run_names_the_files_and_reads_none(hosted: House, up: StatefulUpstream) -> None:
+    path = put(hosted, "secret.txt", "the body")
+    shown = await hosted.call("file_ask", question="What?", files=[str(path)], dry_run=True)
+    assert "the body" not in str(shown)
+    assert str(path) in str(shown["request"])
+    assert up.requests == []
+
+
+@pytest.mark.engine
+async def test_the_embedded_engine_reads_text_markdown_and_pdf(embedded: House) -> None:
+    for path in (
+        put(embedded, "a.txt", "The meeting is on Monday."),
+        put(embedded, "b.md", "# Plan\n\nThe meeting is on Tuesday."),
+        pdf(embedded, "c.pdf", "The meeting is on Wednesday.", "It starts at nine."),
+    ):
+        done = await embedded.call("file_ask", question="When is the meeting?", files=[str(path)], max_output_tokens=24)
+        assert done["text"]
+        assert done["files"][0]["sent_as"] == "text"
+        assert done["usage"]["input_tokens"] > 30
+    assert done["files"][0]["pages"] == 2

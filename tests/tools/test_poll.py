@@ -1,0 +1,60 @@
+import asyncio
+
+import pytest
+
+from tests.serving import House
+from tests.upstream_answers import error
+from tests.upstream_state import StatefulUpstream
+
+
+async def test_a_call_that_takes_longer_than_the_wait_detaches_and_is_collected(
+    hosted: House, up: StatefulUpstream
+) -> None:
+    up.pause = asyncio.Event()
+    up.say("Worth waiting for.")
+    detached = await hosted.call("generate", input="Slow, please.", wait_seconds=0.2)
+    assert detached["status"] == "in_progress"
+    (job,) = (await hosted.call("poll"))["jobs"]
+    assert job["job_id"] == detached["job_id"]
+    assert job["status"] == "in_progress"
+    assert job["progress"]["events"] >= 1
+    assert job["poll_after_seconds"] > 0
+    up.pause.set()
+    (done,) = (await hosted.call("poll", ids=[detached["job_id"]], wait_seconds=20))["jobs"]
+    assert done["result"]["text"] == "Worth waiting for."
+    assert len(up.posts()) == 1
+
+
+async def test_a_job_is_found_under_its_response_id_too(hosted: House) -> None:
+    done = await hosted.call("generate", input="Hi")
+    polled = await hosted.call("poll", ids=[done["response_id"], "job_nobodys"])
+    assert polled["jobs"][0]["result"]["text"] == done["text"]
+    assert polled["not_found"] == ["job_nobodys"]
+
+
+async def test_a_failed_job_says_why(hosted: House, up: StatefulUpstream) -> None:
+    up.on("POST", "/v1/responses", error(401, "bad key", code="invalid_api_key"))
+    await hosted.refused("generate", input="Hi")
+    result = await hosted.result("poll")
+    assert result.structured_content is not None
+    (job,) = result.structured_content["jobs"]
+    assert job["status"] == "failed"
+    assert job["error"]["code"] == "auth"
+    assert job["error"]["message"] in result.content[0].text  # type: ignore[union-attr]
+
+
+async def test_without_jobs_there_is_nothing_to_wait_for(hosted: House) -> None:
+    result = await hosted.result("poll", wait_seconds=600)
+    assert result.structured_content == {"jobs": []}
+    assert result.content[0].text == "No jobs."  # type: ignore[union-attr]
+
+
+@pytest.mark.engine
+async def test_a_running_job_of_the_embedded_engine_shows_its_text_so_far(embedded: House) -> None:
+    job = await embedded.call("start_background", input="Tell me a very long story.")
+    progress: dict[str, object] = {}
+    while not progress.get("text_so_far"):
+        (seen,) = (await embedded.call("poll", ids=[job["job_id"]], wait_seconds=0.5))["jobs"]
+        assert seen["status"] in ("queued", "in_progress")
+        progress = seen.get("progress", {})
+    await embedded.call("cancel", ids=[job["job_id"]])

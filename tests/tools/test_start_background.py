@@ -1,0 +1,65 @@
+from typing import Any
+
+import pytest
+
+from tests.serving import House, text_of
+from tests.upstream_state import StatefulUpstream
+
+
+async def test_it_returns_at_once_with_a_handle_and_poll_collects_the_result(
+    hosted: House, up: StatefulUpstream
+) -> None:
+    up.say("At last.")
+    job = await hosted.call("start_background", input="Think hard.", session="s")
+    assert job["status"] in ("queued", "in_progress")
+    assert job["job_id"].startswith("job_")
+    assert job["poll_after_seconds"] > 0
+    ended = await collect(hosted, job["job_id"])
+    assert ended["status"] == "completed"
+    assert ended["result"]["text"] == "At last."
+    assert ended["result"]["job_id"] == job["job_id"]
+    sent = up.posts()[0].json
+    assert sent["background"] is True
+    assert sent["store"] is True
+    assert (await hosted.call("generate", input="more", session="s"))["text"] == "Turn 2: more"
+
+
+async def collect(house: House, job_id: str) -> dict[str, Any]:
+    """Poll until the job has ended: each poll waits for a change, so this is bounded by the calls' own patience."""
+    while True:
+        (job,) = (await house.call("poll", ids=[job_id], wait_seconds=20))["jobs"]
+        if job["status"] not in ("queued", "in_progress"):
+            return job
+
+
+async def test_files_and_schemas_work_in_the_background_too(hosted: House, up: StatefulUpstream) -> None:
+    (hosted.app.roots.folders[0] / "a.txt").write_text("Maya is here.", "utf-8")
+    up.say('{"name": "Maya"}')
+    schema = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+    job = await hosted.call("start_background", input="Who?", files=["a.txt"], schema=schema)
+    ended = await collect(hosted, job["job_id"])
+    assert ended["result"]["outcome"] == "ok"
+    assert ended["result"]["data"] == {"name": "Maya"}
+    assert ended["result"]["files"][0]["sent_as"] == "text"
+    result = await hosted.result("poll", ids=[job["job_id"]])
+    assert '{"name": "Maya"}\n\n[completed' in text_of(result)
+
+
+async def test_background_work_must_be_kept_upstream(hosted: House, up: StatefulUpstream) -> None:
+    words, _ = await hosted.refused("start_background", input="x", store=False)
+    assert "leave store out" in words
+    assert up.posts() == []
+
+
+async def test_a_dry_run_starts_nothing(hosted: House, up: StatefulUpstream) -> None:
+    shown = await hosted.call("start_background", input="x", dry_run=True)
+    assert shown["request"]["background"] is True
+    assert up.posts() == []
+
+
+@pytest.mark.engine
+async def test_the_embedded_engine_works_in_the_background(embedded: House) -> None:
+    job = await embedded.call("start_background", input="Name a colour.", max_output_tokens=10)
+    ended = await collect(embedded, job["job_id"])
+    assert ended["status"] in ("completed", "incomplete")
+    assert ended["result"]["text"]

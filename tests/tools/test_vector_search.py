@@ -1,0 +1,110 @@
+from pathlib import Path
+
+import pytest
+
+from tests.serving import House
+from tests.upstream_state import StatefulUpstream
+
+TEXTS = {
+    "garden.md": "# Garden\n\nTomatoes want sun and water.\nPrune them in June.\n",
+    "trains.md": "# Trains\n\nThe night train leaves at ten.\nTickets are sold on board.\n",
+}
+
+
+def folder(house: House) -> Path:
+    docs = house.app.roots.folders[0] / "docs"
+    docs.mkdir(exist_ok=True)
+    for name, text in TEXTS.items():
+        (docs / name).write_text(text, "utf-8")
+    return docs
+
+
+async def test_a_folder_is_made_searchable_and_only_changes_are_indexed_again(
+    hosted: House, up: StatefulUpstream
+) -> None:
+    docs = folder(hosted)
+    first = await hosted.call("vector_search", store="notes", paths=[str(docs)], query="night train tickets")
+    assert first["index"] == {
+        "added": 2, "updated": 0, "removed": 0, "unchanged": 0, "failed": [], "status": "completed"
+    }  # fmt: skip
+    best = first["results"][0]
+    assert best["filename"] == "trains.md"
+    assert best["path"] == str(docs / "trains.md")
+    assert "night train" in best["text"]
+    (docs / "garden.md").write_text("# Garden\n\nRoses now.\n", "utf-8")
+    (docs / "trains.md").unlink()
+    again = await hosted.call("vector_search", store="notes", paths=[str(docs)])
+    assert again["index"]["updated"] == 1
+    assert again["index"]["removed"] == 1
+    assert "results" not in again
+    assert hosted.progress
+
+
+async def test_an_answer_is_written_from_the_passages_and_cites_them(hosted: House, up: StatefulUpstream) -> None:
+    docs = folder(hosted)
+    up.say("It leaves at ten [1].")
+    done = await hosted.call(
+        "vector_search", store="notes", paths=[str(docs)], query="When does the night train leave?", answer=True
+    )
+    assert done["text"] == "It leaves at ten [1]."
+    (cited,) = done["citations"]
+    assert cited["path"] == done["results"][0]["path"]
+    content = up.posts()[0].json["input"][0]["content"]
+    assert content[0]["text"].startswith("[1] ")
+    assert "(file content)" in content[0]["text"]
+    assert content[-1]["text"] == "When does the night train leave?"
+
+
+async def test_a_dry_run_of_an_answer_shows_its_request(hosted: House, up: StatefulUpstream) -> None:
+    docs = folder(hosted)
+    shown = await hosted.call("vector_search", store="n", paths=[str(docs)], query="sun", answer=True, dry_run=True)
+    assert shown["status"] == "dry_run"
+    assert "Tomatoes" in str(shown["request"])
+    assert up.posts() == []
+
+
+async def test_indexing_that_takes_longer_than_the_wait_goes_on_with_the_next_call(
+    hosted: House, up: StatefulUpstream
+) -> None:
+    docs = folder(hosted)
+    begun = await hosted.call("vector_search", store="notes", paths=[str(docs)], query="sun", wait_seconds=0)
+    assert begun["status"] == "in_progress"
+    assert begun["index"]["status"] == "in_progress"
+    done = await hosted.call("vector_search", store="notes", paths=[str(docs)], query="sun")
+    assert done["status"] == "completed"
+    assert done["results"][0]["filename"] == "garden.md"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"store": "n"}, "query: pass what to search for"),
+        ({"store": "n", "paths": ["."], "answer": True}, "answer: pass the query"),
+        ({"store": "unheard", "query": "x"}, "unheard"),
+        ({"store": "n", "query": "x", "max_results": 51}, "max_results"),
+        ({"store": "n", "query": "x", "paths": ["/etc"]}, "outside"),
+        ({"query": "x"}, "store: vector_search needs this argument."),
+    ],
+)
+async def test_a_wrong_argument_is_named(hosted: House, arguments: dict[str, object], words: str) -> None:
+    said, error = await hosted.refused("vector_search", **arguments)
+    assert words in said
+    assert error["outcome"] == "not_sent"
+
+
+@pytest.mark.engine
+async def test_the_embedded_index_searches_by_meaning_and_words(embedded: House) -> None:
+    docs = folder(embedded)
+    found = await embedded.call(
+        "vector_search", store="notes", paths=[str(docs)], query="How do I look after vegetables?", max_results=2
+    )
+    assert found["index"]["added"] == 2
+    best = found["results"][0]
+    assert best["filename"] == "garden.md"
+    assert best["lines"] == "1-4"
+    assert 0 < best["score"] <= 1
+    result = await embedded.result("vector_search", store="notes", query="railway")
+    assert result.content[0].text.startswith("[")  # type: ignore[union-attr]
+    answered = await embedded.call("vector_search", store="notes", query="railway", answer=True, max_output_tokens=20)
+    assert answered["text"]
+    assert answered["citations"][0]["path"].endswith(".md")
