@@ -1,0 +1,26 @@
+"""``responses-mcp`` and ``responses-mcp serve``."""
+
+import sys
+from typing import Literal
+
+import anyio
+
+from mcp_server import log, settings
+
+
+def serve(*, transport: Literal["stdio", "http", "sse"], host: str, port: int) -> int:
+    """Serve until the connection ends or a signal comes; returns the exit code."""
+    told = settings.load()
+    log.configure(told.log_level, told.log_format)
+    if transport == "stdio":
+        from mcp_server.transports.stdio import serve_stdio  # noqa: PLC0415 - HTTP is not loaded for stdio
+
+        return anyio.run(serve_stdio, told)
+    from mcp_server.errors import ServerError  # noqa: PLC0415 - as above
+    from mcp_server.transports.http import serve_http  # noqa: PLC0415 - as above
+
+    try:
+        return anyio.run(serve_http, told, transport, host, port)
+    except ServerError as error:
+        print(error.message, file=sys.stderr)
+        return 1

@@ -1,0 +1,21 @@
+"""``responses-mcp tools``: the definitions and their cost. Every byte of them is in every conversation."""
+
+import json
+
+from mcp_server.tools import TOOLS
+
+BYTES_PER_TOKEN = 4
+"""A rough figure for English and JSON; the exact one depends on the model."""
+
+
+def show_tools(*, as_json: bool) -> int:
+    """Print the tools; returns the exit code."""
+    definitions = [tool.definition().model_dump(by_alias=True, exclude_none=True, mode="json") for tool in TOOLS]
+    if as_json:
+        print(json.dumps(definitions, indent=2))
+        return 0
+    sizes = [len(json.dumps(one, separators=(",", ":"))) for one in definitions]
+    for one, size in zip(definitions, sizes, strict=True):
+        print(f"{one['name']:20} {size:6,} bytes  {one['title']}")
+    print(f"{'together':20} {sum(sizes):6,} bytes, about {sum(sizes) // BYTES_PER_TOKEN:,} tokens a conversation")
+    return 0

@@ -1,0 +1,134 @@
+import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import anyio
+import httpx2
+import pytest
+from mcp import Client, MCPError
+from mcp.client.sse import sse_client
+
+from mcp_server.errors import ConfigurationError
+from mcp_server.transports.http import check_bind
+from tests.serving import Era, openai
+from tests.transports.process import launched, served, variables
+from tests.upstream_state import StatefulUpstream, stateful
+
+eras = pytest.mark.parametrize("era", ["auto", "legacy"])
+
+
+@pytest.fixture
+async def up() -> AsyncGenerator[StatefulUpstream]:
+    async with stateful() as upstream:
+        yield upstream
+
+
+@eras
+@pytest.mark.parametrize("transport", ["http", "sse"])
+async def test_the_official_client_gets_an_answer_with_progress(
+    up: StatefulUpstream, tmp_path: Path, era: Era, transport: str
+) -> None:
+    said: list[str] = []
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        said.append(message or "")
+
+    with anyio.fail_after(90):
+        async with served(variables(tmp_path, **openai(up.base_url)), transport) as address:
+            target = f"{address}/mcp" if transport == "http" else sse_client(f"{address}/sse")
+            async with Client(target, mode=era) as client:
+                assert len((await client.list_tools()).tools) == 9
+                result = await client.call_tool("generate", {"input": "Hi", "session": "s"}, progress_callback=note)
+                again = await client.call_tool("generate", {"input": "More", "session": "s"})
+    assert result.structured_content is not None
+    assert again.structured_content is not None
+    assert again.structured_content["text"] == "Turn 2: More"
+    assert said
+
+
+async def test_only_names_of_this_machine_are_answered(up: StatefulUpstream, tmp_path: Path) -> None:
+    async with served(variables(tmp_path, **openai(up.base_url)), "http") as address, httpx2.AsyncClient() as http:
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+        accept = {"Accept": "application/json, text/event-stream"}
+        for path in ("/mcp", "/messages/?session_id=0"):
+            evil = await http.post(address + path, json=body, headers={**accept, "Host": "evil.example"})
+            assert evil.status_code == 421
+            evil = await http.post(address + path, json=body, headers={**accept, "Origin": "https://evil.example"})
+            assert evil.status_code == 403
+        evil = await http.get(address + "/sse", headers={"Host": "evil.example"})
+        assert evil.status_code == 421
+        assert (await http.get(address + "/healthz")).json() == {"status": "ok"}
+        assert (await http.get(address + "/readyz")).json() == {"status": "ready", "backend": "openai"}
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.com"])
+def test_an_address_that_others_can_reach_is_refused(host: str) -> None:
+    with pytest.raises(ConfigurationError, match="loopback"):
+        check_bind(host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+def test_loopback_is_served(host: str) -> None:
+    check_bind(host)
+
+
+async def test_a_refused_bind_ends_with_1(tmp_path: Path) -> None:
+    async with launched(variables(tmp_path), "serve", "--transport", "http", "--host", "0.0.0.0") as wire:
+        assert await wire.gone() == 1
+
+
+async def test_a_taken_port_ends_with_1(tmp_path: Path, up: StatefulUpstream) -> None:
+    taken = up.base_url.rsplit(":", 1)[1].removesuffix("/v1")
+    async with launched(variables(tmp_path), "serve", "--transport", "http", "--port", taken) as wire:
+        assert await wire.gone() == 1
+
+
+@eras
+@pytest.mark.parametrize("transport", ["http", "sse"])
+async def test_sigterm_lets_a_call_in_flight_finish(
+    up: StatefulUpstream, tmp_path: Path, era: Era, transport: str
+) -> None:
+    up.pause = asyncio.Event()
+    answers: list[object] = []
+
+    async def call(address: str) -> None:
+        target = f"{address}/mcp" if transport == "http" else sse_client(f"{address}/sse")
+        async with Client(target, mode=era) as client:
+            await client.list_tools()  # known from here on: the client checks results against it
+            result = await client.call_tool("generate", {"input": "Hi"})
+            answers.append(result.structured_content and result.structured_content["text"])
+
+    environment = variables(tmp_path, **openai(up.base_url))
+    with anyio.fail_after(90):
+        async with anyio.create_task_group() as tasks, served(environment, transport) as address:
+            tasks.start_soon(call, address)
+            await up.arrived(1)
+            # Leaving the block sends SIGTERM and sees exit code 0.
+            tasks.start_soon(release, up.pause)
+    assert answers == ["Turn 1: Hi"]
+
+
+async def release(pause: asyncio.Event) -> None:
+    """Let the upstream go on a little after the signal was sent."""
+    await anyio.sleep(0.5)
+    pause.set()
+
+
+async def test_sigterm_cancels_a_call_that_does_not_end(up: StatefulUpstream, tmp_path: Path) -> None:
+    up.pause = asyncio.Event()
+    told: list[MCPError] = []
+
+    async def call(address: str) -> None:
+        async with Client(f"{address}/mcp") as client:
+            try:
+                await client.call_tool("generate", {"input": "Hi"})
+            except MCPError as error:
+                told.append(error)
+
+    environment = variables(tmp_path, **openai(up.base_url))
+    with anyio.fail_after(90):
+        async with anyio.create_task_group() as tasks, served(environment, "http") as address:
+            tasks.start_soon(call, address)
+            await up.arrived(1)
+        up.pause.set()
+    assert told
