@@ -21,6 +21,7 @@ from mcp_server.settings import Settings
 from mcp_server.store.protocol import Store
 from mcp_server.store.sqlite import open_sqlite
 from mcp_server.turns.ground import Ground
+from mcp_server.turns.models import DefaultModel
 from mcp_server.turns.turns import Turns
 
 
@@ -64,7 +65,7 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
                 # Leases must tell two processes apart, also two with one id on two machines.
                 worker=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
                 keep=settings.store_responses,
-                model=settings.model,
+                models=DefaultModel(backend, settings.model),
                 timeout_seconds=settings.timeout_seconds,
             )
             turns = Turns(ground, tasks)

@@ -10,6 +10,7 @@ from mcp_server.backends.protocol import Backend
 from mcp_server.files.roots import Roots
 from mcp_server.files.uploads import Uploads
 from mcp_server.store.protocol import Store
+from mcp_server.turns.models import DefaultModel
 
 LEASE_SECONDS = 6.0
 """How long a job stays with a process that has gone silent. Losing a lease by mistake costs nothing: what may have been
@@ -35,8 +36,9 @@ class Pulse:
 
 @dataclass(frozen=True, kw_only=True)
 class Ground:
-    """``keep`` is the default of ``store``, ``model`` the configured model, ``worker`` this process's name on leases.
+    """``worker`` is this process's name on leases, ``keep`` the default of ``store``.
 
+    ``models`` chooses where a call names no model.
     ``first_pause`` (seconds) is the pause before the upstream is asked about a response for the second time.
     """
 
@@ -44,8 +46,8 @@ class Ground:
     backend: Backend
     roots: Roots
     worker: str
+    models: DefaultModel
     keep: bool = True
-    model: str | None = None
     timeout_seconds: float = 600.0
     first_pause: float = 0.5
     now: Callable[[], float] = time.time

@@ -4,7 +4,6 @@ import hashlib
 import json
 
 from mcp_server.backends.profile import Profile
-from mcp_server.backends.protocol import Backend
 from mcp_server.errors import InvalidArgument, NotThere
 from mcp_server.model.answer import Answer
 from mcp_server.model.request import Layout, TurnRequest
@@ -122,19 +121,6 @@ async def look_back(store: Store, scope: Scope, request: TurnRequest) -> Past:
     head = request.previous_response_id or (session.head if session else None)
     turns = await store.sessions.turns(scope, head) if head else []
     return Past(head=head, turns=turns, instructions=session.instructions if session else None)
-
-
-async def model_of(backend: Backend, chosen: str | None) -> str:
-    """The chosen model, else the first that the backend offers.
-
-    Raises:
-        InvalidArgument: it offers none.
-    """
-    if chosen:
-        return chosen
-    if models := await backend.models():
-        return models[0]
-    raise InvalidArgument("model: the backend lists no text model; name one here or in RESPONSES_MCP_MODEL.")
 
 
 def with_parts(items: list[JsonObject], parts: list[JsonObject]) -> list[JsonObject]:

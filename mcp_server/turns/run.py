@@ -17,7 +17,7 @@ from mcp_server.model.value import JsonObject
 from mcp_server.schemas.check import read, repair_message
 from mcp_server.schemas.strict import Prepared
 from mcp_server.turns.ground import LEASE_SECONDS, Ground
-from mcp_server.turns.layout import lay_out, look_back, model_of, next_try, with_parts
+from mcp_server.turns.layout import lay_out, look_back, next_try, with_parts
 from mcp_server.turns.live import Live
 from mcp_server.turns.recover import ask_upstream, interrupted, stop
 
@@ -108,9 +108,11 @@ class Run:
             past=past,
             profile=ground.backend.profile,
             scope=self._job.scope,
-            model=await model_of(ground.backend, request.model or ground.model),
+            model=await ground.models.choose(request.model),
             keep=ground.keep,
         )
+        if prepared and prepared.reason:
+            self._warnings.append(prepared.reason)
         return layout, prepared, past.head
 
     async def _extract(self, layout: Layout, answer: Answer, prepared: Prepared, wanted: Extraction) -> Answer:

@@ -13,7 +13,7 @@ from mcp_server.model.job import Job
 from mcp_server.model.request import Layout, TurnRequest
 from mcp_server.model.value import Frozen, JsonObject, Scope
 from mcp_server.turns.ground import LEASE_SECONDS, Ground
-from mcp_server.turns.layout import check_params, lay_out, look_back, model_of, with_parts
+from mcp_server.turns.layout import check_params, lay_out, look_back, with_parts
 from mcp_server.turns.live import Live, Progress
 from mcp_server.turns.run import Run
 
@@ -146,7 +146,7 @@ class Turns:
             past=await look_back(ground.store, scope, request),
             profile=ground.backend.profile,
             scope=scope,
-            model=await model_of(ground.backend, request.model or ground.model),
+            model=await ground.models.choose(request.model),
             keep=ground.keep,
         )
         counted = None if parts else await ground.backend.count_tokens(layout)

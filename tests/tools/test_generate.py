@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from tests.serving import Era, House, house, openai, told
-from tests.upstream_shapes import custom_call, function_call
+from tests.upstream_answers import reply
+from tests.upstream_shapes import custom_call, function_call, page
 from tests.upstream_state import StatefulUpstream
 
 ORDER = {"type": "function", "name": "order", "parameters": {"type": "object", "properties": {}}}
@@ -215,6 +216,23 @@ async def test_a_text_over_the_limit_is_cut_at_a_sentence_and_linked(hosted: Hou
     (link,) = [block for block in result.content if block.type == "resource_link"]
     read = await hosted.client.read_resource(str(link.uri))
     assert read.contents[0].text == whole  # type: ignore[union-attr]
+
+
+async def test_without_a_model_the_backends_own_choice_answers_and_is_remembered(
+    up: StatefulUpstream, tmp_path: Path
+) -> None:
+    async with house(told(tmp_path, **openai(up.base_url, RESPONSES_MCP_MODEL=""))) as served:
+        await served.call("generate", input="one")
+        await served.call("generate", input="two")
+    assert [post.json["model"] for post in up.posts()] == ["gpt-6-sol", "gpt-6-sol"]
+    assert [request.path for request in up.requests].count("/v1/models") == 1
+
+
+async def test_a_backend_without_a_text_model_says_so(up: StatefulUpstream, tmp_path: Path) -> None:
+    up.on("GET", "/v1/models", reply(page([])))
+    async with house(told(tmp_path, **openai(up.base_url, RESPONSES_MCP_MODEL=""))) as served:
+        words, _ = await served.refused("generate", input="one")
+    assert "RESPONSES_MCP_MODEL" in words
 
 
 @pytest.mark.engine

@@ -134,6 +134,17 @@ async def test_a_wrong_argument_is_named_and_nothing_is_sent(
     assert up.posts() == []
 
 
+async def test_a_schema_that_strict_mode_cannot_express_is_sent_as_it_is_with_a_warning(
+    hosted: House, up: StatefulUpstream
+) -> None:
+    up.say('{"de": "Brot", "fr": "pain"}')
+    words = {"type": "object", "additionalProperties": {"type": "string"}}
+    done = await hosted.call("structured_extract", input="bread", schema=words)
+    assert done["data"] == {"de": "Brot", "fr": "pain"}
+    assert "strict mode cannot express" in done["warnings"][0]
+    assert up.posts()[0].json["text"]["format"]["strict"] is False
+
+
 async def test_a_dry_run_shows_the_strict_form(hosted: House, up: StatefulUpstream) -> None:
     shown = await hosted.call("structured_extract", input="x", schema=PERSON, dry_run=True)
     assert shown["request"]["json_schema"]["required"] == ["name", "age"]

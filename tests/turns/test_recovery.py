@@ -21,6 +21,7 @@ from mcp_server.model.value import Scope
 from mcp_server.store.protocol import Store
 from mcp_server.store.sqlite import open_sqlite
 from mcp_server.turns.ground import Ground
+from mcp_server.turns.models import DefaultModel
 from mcp_server.turns.turns import Turns
 from tests.upstream_answers import error, reply, stream
 from tests.upstream_shapes import response, text_events
@@ -87,7 +88,7 @@ async def opened(path: Path, up: StatefulUpstream, profile: Profile = OPENAI) ->
                 backend=backend,
                 roots=Roots(()),
                 worker=f"worker-{id(store)}",
-                model="gpt-5.6-sol",
+                models=DefaultModel(backend, "gpt-5.6-sol"),
                 first_pause=0.01,
                 timeout_seconds=5,
                 now=lambda: time[0],
