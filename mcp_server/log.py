@@ -1,20 +1,12 @@
 """Logs go to stderr through structlog, one event a line, with secrets taken out; stdout belongs to the protocol."""
 
 import logging
-import re
 import sys
 from typing import Any, Literal, TextIO
 
 import structlog
 
-_SECRET = re.compile(
-    r"(?i)(?:bearer\s+\S+|\bsk-[\w-]{8,}|\bABSK[\w+/=-]{8,}|(?<=[?&])(?:api[-_]?key|token|signature)=[^&\s]+)"
-)
-
-
-def redact(text: str) -> str:
-    """``text`` with keys, bearers and signed query parameters replaced by ``[secret]``."""
-    return _SECRET.sub("[secret]", text)
+from mcp_server.redaction import redact
 
 
 def _redact_event(_logger: Any, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -146,7 +146,7 @@ def _backend(read: _Reader, key: str | None, base_url: str | None) -> BackendNam
 
 
 def is_openai(base_url: str | None) -> bool:
-    """Whether the address is OpenAI's own (none means the default one)."""
+    """Whether the address is OpenAI's own (none means the default one): what is meant for OpenAI goes nowhere else."""
     host = urlsplit(base_url).hostname or "" if base_url else "api.openai.com"
     return host == "api.openai.com" or host.endswith(".api.openai.com")
 

@@ -25,8 +25,8 @@ def test_elsewhere_than_on_a_terminal_a_line_is_json_without_secrets() -> None:
     structlog.get_logger("test").debug("not told")
     line = json.loads(stream.getvalue())
     assert line["event"] == "sent"
-    assert line["key"] == "[secret]"
-    assert line["url"] == "https://x.example/?[secret]&a=1"
+    assert line["key"] == "Bearer [hidden]"
+    assert line["url"] == "https://x.example/?token=[hidden]&a=1"
     assert line["number"] == 3
     assert line["level"] == "info"
 
@@ -45,9 +45,4 @@ def test_libraries_speak_through_the_same_stream_and_only_of_trouble() -> None:
     logging.getLogger("httpx2").info("HTTP Request: POST")
     logging.getLogger("uvicorn.error").error("trouble with %s", "sk-0123456789abcdef")
     (line,) = stream.getvalue().splitlines()
-    assert json.loads(line)["event"] == "trouble with [secret]"
-
-
-@pytest.mark.parametrize("secret", ["sk-abcdefgh12345678", "ABSKabcdefgh12345678", "Bearer x.y-z"])
-def test_secrets_are_taken_out(secret: str) -> None:
-    assert log.redact(f"before {secret} after") == "before [secret] after"
+    assert json.loads(line)["event"] == "trouble with [hidden]"

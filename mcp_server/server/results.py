@@ -3,7 +3,7 @@
 from mcp.types import CallToolResult, ContentBlock, ResourceLink, TextContent
 
 from mcp_server.errors import CallFailed, ServerError
-from mcp_server.log import redact
+from mcp_server.redaction import redact
 from mcp_server.tools.spec import Output
 
 ERROR_META = "responses-mcp/error"

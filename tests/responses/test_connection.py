@@ -8,9 +8,10 @@ import anyio
 import pytest
 
 from mcp_server.backends.responses.backend import ResponsesBackend
-from mcp_server.backends.responses.connection import Connection, is_openai
+from mcp_server.backends.responses.connection import Connection
 from mcp_server.backends.responses.retries import Retries
 from mcp_server.errors import UpstreamError
+from mcp_server.settings import is_openai
 from tests.responses.conftest import KEY, Connect
 from tests.responses.talk import answer
 from tests.upstream import ScriptedUpstream, in_thread, scripted

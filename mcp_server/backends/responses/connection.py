@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
@@ -19,6 +19,7 @@ from mcp_server.backends.responses.quoting import quoted
 from mcp_server.backends.responses.retries import Retries
 from mcp_server.errors import UpstreamError
 from mcp_server.model.value import JsonObject
+from mcp_server.settings import is_openai
 
 if TYPE_CHECKING:
     import httpx2
@@ -45,12 +46,6 @@ def path(*parts: str) -> str:
     """A path of the API. No part can leave its place: an id comes from a caller."""
     # ".." would climb, and an empty part would name the whole collection.
     return "/" + "/".join(quote(part or "-", safe="").replace(".", "%2E") for part in parts)
-
-
-def is_openai(base_url: str) -> bool:
-    """True for OpenAI's own hosts: nobody else gets the organisation, project and custom headers meant for them."""
-    host = urlsplit(base_url).hostname or ""
-    return host == "api.openai.com" or host.endswith(".api.openai.com")
 
 
 class Connection:

@@ -3,11 +3,10 @@
 import re
 from collections.abc import Collection
 
-LONGEST = 300
-HIDDEN = "[hidden]"
+from mcp_server.redaction import HIDDEN, redact
 
-_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[^\s\"',;]+")
-_KEY = re.compile(r"\b(?:sk|rk|pk|sess|ABSK)[-_A-Za-z0-9+/=*.]{6,}|\bABSK[A-Za-z0-9+/=*.]*")
+LONGEST = 300
+
 _TOKEN = re.compile(r"[A-Za-z0-9+/_=-]{32,}")
 _ID = re.compile(r"(?:resp|msg|rs|fc|ctc|ws|fs|ci|ig|call|file|vs|vsfb|conv|cntr|batch|req)[_-][A-Za-z0-9_-]+\Z")
 
@@ -18,8 +17,7 @@ def quoted(words: str, secrets: Collection[str] = ()) -> str:
     for secret in secrets:
         if secret:
             line = line.replace(secret, HIDDEN)
-    line = _KEY.sub(HIDDEN, _BEARER.sub(rf"\1 {HIDDEN}", line))
-    line = _TOKEN.sub(_unless_harmless, line)
+    line = _TOKEN.sub(_unless_harmless, redact(line))
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
