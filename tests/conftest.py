@@ -1,11 +1,22 @@
 """What every test starts from: no environment of the machine's, asyncio, and the models fetched once."""
 
 import os
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 
+from mcp_server.store.protocol import Store
+from mcp_server.store.sqlite import open_sqlite
+from tests.serving import Era, House, house, openai, told
+from tests.upstream_state import StatefulUpstream, stateful
+
 OURS = ("RESPONSES_MCP_", "OPENAI_", "AZURE_", "AWS_", "BEDROCK_")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests begin first, so that no worker waits for another's at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +43,41 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     models = folder / "responses-mcp-models" / "models"
     models.mkdir(parents=True, exist_ok=True)
     return models
+
+
+@pytest.fixture(params=["auto", "legacy"], ids=["2026-07-28", "handshake"])
+def era(request: pytest.FixtureRequest) -> Era:
+    """Both ways of speaking the protocol."""
+    return request.param
+
+
+@pytest.fixture
+async def up() -> AsyncGenerator[StatefulUpstream]:
+    """An upstream that remembers what it was told, as the real one does."""
+    async with stateful() as upstream:
+        yield upstream
+
+
+@pytest.fixture
+async def hosted(up: StatefulUpstream, era: Era, tmp_path: Path) -> AsyncGenerator[House]:
+    """The server of a user of OpenAI, with a client in front of it."""
+    async with house(told(tmp_path, **openai(up.base_url)), era) as served:
+        yield served
+
+
+@pytest.fixture
+async def embedded(tmp_path: Path, weights: Path) -> AsyncGenerator[House]:
+    """The server of a user without a key. It waits long: answers are what is looked at, also on a busy machine."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "models").symlink_to(weights)
+    async with house(told(home, RESPONSES_MCP_WAIT_SECONDS="110")) as served:
+        yield served
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncGenerator[Store]:
+    """An empty store."""
+    opened = await open_sqlite(tmp_path / "state" / "store.db")
+    yield opened
+    await opened.close()

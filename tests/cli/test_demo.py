@@ -25,6 +25,7 @@ def demo(environment: dict[str, str], *arguments: str, folder: Path = ROOT) -> s
     )
 
 
+@pytest.mark.long
 @pytest.mark.engine
 def test_the_demo_uses_every_tool_on_the_embedded_engine(tmp_path: Path, weights: Path) -> None:
     (tmp_path / "models").symlink_to(weights)

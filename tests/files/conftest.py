@@ -1,18 +1,8 @@
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from mcp_server.files.roots import Roots
-from mcp_server.store.protocol import Store
-from mcp_server.store.sqlite import open_sqlite
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await open_sqlite(tmp_path / "state" / "store.db")
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

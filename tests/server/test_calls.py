@@ -2,35 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import anyio
 import pytest
 from mcp import MCPError
 
-from tests.serving import Era, House, house, openai, told
+from tests.serving import House, house, openai, told
 from tests.upstream_answers import error, web_page
-from tests.upstream_state import StatefulUpstream, stateful
+from tests.upstream_state import StatefulUpstream
 
 KEY = "sk-test-0123456789abcdef"
-
-
-@pytest.fixture(params=["auto", "legacy"], ids=["2026-07-28", "handshake"])
-def era(request: pytest.FixtureRequest) -> Era:
-    return request.param
-
-
-@pytest.fixture
-async def up() -> AsyncGenerator[StatefulUpstream]:
-    async with stateful() as upstream:
-        yield upstream
-
-
-@pytest.fixture
-async def hosted(up: StatefulUpstream, era: Era, tmp_path: Path) -> AsyncGenerator[House]:
-    async with house(told(tmp_path, **openai(up.base_url)), era) as served:
-        yield served
 
 
 async def test_a_host_that_cancels_its_request_stops_the_work_upstream(hosted: House, up: StatefulUpstream) -> None:

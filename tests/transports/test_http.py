@@ -1,5 +1,4 @@
 import asyncio
-from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import anyio
@@ -12,15 +11,9 @@ from mcp_server.errors import ConfigurationError
 from mcp_server.transports.http import check_bind
 from tests.serving import Era, openai
 from tests.transports.process import launched, served, variables
-from tests.upstream_state import StatefulUpstream, stateful
+from tests.upstream_state import StatefulUpstream
 
 eras = pytest.mark.parametrize("era", ["auto", "legacy"])
-
-
-@pytest.fixture
-async def up() -> AsyncGenerator[StatefulUpstream]:
-    async with stateful() as upstream:
-        yield upstream
 
 
 @eras

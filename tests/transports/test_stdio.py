@@ -1,7 +1,6 @@
 import asyncio
 import json
 import signal
-from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import anyio
@@ -13,13 +12,7 @@ from mcp_server.model.value import Scope
 from mcp_server.store.sqlite import open_sqlite
 from tests.serving import Era, openai
 from tests.transports.process import COMMAND, launched, variables
-from tests.upstream_state import StatefulUpstream, stateful
-
-
-@pytest.fixture
-async def up() -> AsyncGenerator[StatefulUpstream]:
-    async with stateful() as upstream:
-        yield upstream
+from tests.upstream_state import StatefulUpstream
 
 
 async def jobs_of(home: Path) -> list[Job]:
