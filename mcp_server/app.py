@@ -16,6 +16,7 @@ from mcp_server.backends.protocol import Backend
 from mcp_server.errors import ConfigurationError
 from mcp_server.files.roots import Roots
 from mcp_server.index.search import SearchIndex, open_index
+from mcp_server.index.updates import Updates
 from mcp_server.model.value import Scope
 from mcp_server.settings import Settings
 from mcp_server.store.protocol import Store
@@ -34,6 +35,7 @@ class App:
     backend: Backend
     roots: Roots
     index: SearchIndex
+    updates: Updates
     turns: Turns
     now: Callable[[], float] = time.time
 
@@ -70,13 +72,15 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
             )
             turns = Turns(ground, tasks)
             tasks.start_soon(turns.keep)
+            index = open_index(backend, store)
             try:
                 yield App(
                     settings=settings,
                     store=store,
                     backend=backend,
                     roots=ground.roots,
-                    index=open_index(backend, store),
+                    index=index,
+                    updates=Updates(index, tasks),
                     turns=turns,
                 )
             finally:

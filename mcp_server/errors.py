@@ -9,6 +9,7 @@
     ├── EngineError          the embedded engine could not be fetched, started or used
     ├── UpstreamError        the backend answered with an error, or not at all
     ├── StoreError           the session store cannot be read or written
+    ├── InternalError        the server made a mistake; its log says which
     └── CallFailed           a job ended without an answer: its stored failure, told again
 
 Foreign errors become one of these at two borders only, the backends' and the store's; they become a tool result in
@@ -115,6 +116,19 @@ class UpstreamError(ServerError):
             outcome=self.outcome,
             attempts=self.attempts,
         )
+
+
+class InternalError(ServerError):
+    """A bug, caught at the top of a task so that it ends one piece of work and not the others."""
+
+    code = "internal"
+
+    def __init__(self) -> None:
+        super().__init__("The server made a mistake while it worked on this; its log says more. Please report it.")
+
+    def failure(self) -> Failure:
+        """Something may have been sent before it happened."""
+        return super().failure().model_copy(update={"outcome": "unknown"})
 
 
 class CallFailed(ServerError):

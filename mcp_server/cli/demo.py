@@ -53,6 +53,8 @@ class Show:
     def __init__(self, client: Client, *, silent: bool) -> None:
         self._client = client
         self._silent = silent
+        self._fetching = False
+        self._fetched: float | None = None
         self.steps: list[Step] = []
 
     def say(self, text: str = "") -> None:
@@ -68,6 +70,9 @@ class Show:
         started = time.monotonic()
         result = await self._client.call_tool(tool, arguments, progress_callback=self._progress)
         step.seconds = round(time.monotonic() - started, 2)
+        if self._fetched:
+            self.shows(f"{self._fetched - started:.1f} s of this went into fetching the embedded model")
+            self._fetched = None
         fields: JsonObject = result.structured_content or {}
         step.usage = fields.get("usage", {})
         self.shows(*_lines(result))
@@ -89,6 +94,10 @@ class Show:
             self.say(f"  ✗ {what}")
 
     async def _progress(self, progress: float, total: float | None, message: str | None) -> None:
+        fetching = (message or "").startswith("Fetching")
+        if self._fetching and not fetching:
+            self._fetched = time.monotonic()
+        self._fetching = fetching
         if not self._silent and sys.stdout.isatty():
             share = f" {progress:g}/{total:g}" if total else ""
             print(f"\r  … {message or ''}{share:<70}", end="\r", flush=True)

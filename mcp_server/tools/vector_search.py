@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any
 
-import anyio.to_thread
+from anyio import to_thread
 from pydantic import Field
 
 from mcp_server.errors import InvalidArgument
@@ -96,17 +96,16 @@ async def vector_search(call: Call, arguments: VectorSearchArguments) -> VectorS
 
 
 async def _index(call: Call, arguments: VectorSearchArguments, patterns: list[str]) -> JsonObject:
-    paths = await anyio.to_thread.run_sync(searchable, patterns, call.app.roots)
+    paths = await to_thread.run_sync(searchable, patterns, call.app.roots)
     wait = call.app.settings.wait_seconds if arguments.wait_seconds is None else arguments.wait_seconds
 
     async def progress(done: int, total: int, message: str) -> None:
         await call.report(f"indexing {done} of {total}: {message}")
 
-    with anyio.move_on_after(wait):
-        report = await call.app.index.update(call.scope, arguments.store, paths, arguments.attributes or {}, progress)
-        return {**report.model_dump(), "status": "completed"}
-    # Every finished file is durable: the same call again goes on with the others.
-    return {"status": "in_progress"}
+    report = await call.app.updates.update(
+        call.scope, arguments.store, paths, arguments.attributes or {}, progress, wait
+    )
+    return {"status": "in_progress"} if report is None else {**report.model_dump(), "status": "completed"}
 
 
 async def _answer(

@@ -6,7 +6,7 @@ from contextlib import aclosing
 import anyio
 import structlog
 
-from mcp_server.errors import ServerError, UpstreamError
+from mcp_server.errors import InternalError, ServerError, UpstreamError
 from mcp_server.files.content import message_parts
 from mcp_server.model.answer import Answer, Failure, SentFile, Status, Usage
 from mcp_server.model.events import Activity, Created, Cursor, Event, Finished
@@ -45,7 +45,7 @@ class Run:
                 await self._settled()
         except Exception:  # noqa: BLE001 - the top of a task: a bug in one job must not end the others
             _log.exception("job_crashed", job=self._job.id)
-            await self._settle("failed", failure=CRASHED)
+            await self._settle("failed", failure=InternalError().failure())
         finally:
             if not self._live.done.is_set():
                 with anyio.CancelScope(shield=True):
@@ -193,10 +193,3 @@ class Run:
             created_at=self._ground.now(),
         )
         self._turns.append(turn)
-
-
-CRASHED = Failure(
-    code="internal",
-    message="The server made a mistake while it worked on this call; its log says more. Please report it.",
-    outcome="unknown",
-)

@@ -1,8 +1,12 @@
+import asyncio
+from functools import partial
 from pathlib import Path
 
+import anyio
 import pytest
 
 from tests.serving import House
+from tests.upstream_answers import error, stream
 from tests.upstream_state import StatefulUpstream
 
 TEXTS = {
@@ -73,6 +77,48 @@ async def test_indexing_that_takes_longer_than_the_wait_goes_on_with_the_next_ca
     done = await hosted.call("vector_search", store="notes", paths=[str(docs)], query="sun")
     assert done["status"] == "completed"
     assert done["results"][0]["filename"] == "garden.md"
+
+
+async def test_the_same_call_meets_the_update_that_is_under_way(hosted: House, up: StatefulUpstream) -> None:
+    docs = folder(hosted)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(partial(hosted.call, "vector_search", store="notes", paths=[str(docs)]))
+    assert len(up.posts("/v1/files")) == 2
+
+
+async def test_a_host_that_cancels_stops_the_update(hosted: House, up: StatefulUpstream) -> None:
+    docs = folder(hosted)
+    held = asyncio.Event()
+    up.on("POST", "/v1/vector_stores", stream([held]))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(hosted.client.call_tool, "vector_search", {"store": "notes", "paths": [str(docs)]})
+        await up.arrived(1)
+        tasks.cancel_scope.cancel()
+    with anyio.fail_after(20):
+        await up.requests[0].abandoned.wait()
+    held.set()
+
+
+async def test_a_bug_in_an_update_is_told_and_the_others_go_on(hosted: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    docs = folder(hosted)
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(hosted.app.index), "update", broken)
+        words, told = await hosted.refused("vector_search", store="notes", paths=[str(docs)])
+    assert told["code"] == "internal"
+    assert "a bug" not in words
+    assert (await hosted.call("vector_search", store="notes", paths=[str(docs)]))["index"]["added"] == 2
+
+
+async def test_an_update_that_fails_says_why(hosted: House, up: StatefulUpstream) -> None:
+    docs = folder(hosted)
+    up.always("POST", "/v1/vector_stores", error(401, "no", code="invalid_api_key"))
+    _, told = await hosted.refused("vector_search", store="notes", paths=[str(docs)])
+    assert told["code"] == "auth"
 
 
 @pytest.mark.parametrize(
