@@ -67,6 +67,10 @@ class Backend(Protocol):
         """Send the request and yield what happens, ``Finished`` last. Close the generator to stop the work upstream."""
         ...
 
+    def body(self, layout: Layout) -> JsonObject:
+        """The JSON that ``respond`` would send."""
+        ...
+
     async def retrieve(self, response_id: str) -> Answer:
         """The response as it is now (profile ``stored``). A status that has not ended is a normal answer."""
         ...

@@ -157,8 +157,8 @@ def failure_of(job: Job) -> Failure | None:
 async def preview(call: Call, request: TurnRequest) -> JsonObject:
     """The fields of a ``dry_run`` result."""
     seen = await call.app.turns.preview(call.scope, request)
-    shown = seen.layout.model_dump(mode="json", exclude_defaults=True)
-    return {"status": "dry_run", "request": shown, "input_tokens": seen.input_tokens}
+    counted = {} if seen.input_tokens is None else {"input_tokens": seen.input_tokens}
+    return {"status": "dry_run", "request": seen.request, **counted}
 
 
 def fields(job: Job) -> JsonObject:

@@ -10,7 +10,7 @@ from anyio.abc import TaskGroup
 
 from mcp_server.errors import NotThere, StoreError
 from mcp_server.model.job import Job
-from mcp_server.model.request import Layout, TurnRequest
+from mcp_server.model.request import TurnRequest
 from mcp_server.model.value import Frozen, JsonObject, Scope
 from mcp_server.turns.ground import LEASE_SECONDS, Ground
 from mcp_server.turns.layout import check_params, lay_out, look_back, with_parts
@@ -24,9 +24,9 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger("responses_mcp.turns")
 
 
 class Preview(Frozen):
-    """What would be sent, and how many input tokens it has where the backend counts them."""
+    """Exactly what would be sent, and how many input tokens it has where the backend counts them."""
 
-    layout: Layout
+    request: JsonObject
     input_tokens: int | None
 
 
@@ -139,7 +139,7 @@ class Turns:
     async def preview(self, scope: Scope, request: TurnRequest) -> Preview:
         """What ``start`` would send. Files are named, not read; nothing is sent but the question for a token count."""
         ground = self._ground
-        parts: list[JsonObject] = [{"type": "input_file", "filename": source} for source in request.files]
+        parts: list[JsonObject] = [{"type": "input_text", "text": f"[{source}: left out]"} for source in request.files]
         layout, _ = lay_out(
             request,
             items=with_parts(request.input, parts),
@@ -150,7 +150,7 @@ class Turns:
             keep=ground.keep,
         )
         counted = None if parts else await ground.backend.count_tokens(layout)
-        return Preview(layout=layout, input_tokens=counted)
+        return Preview(request=ground.backend.body(layout), input_tokens=counted)
 
     def _drive(self, job: Job) -> None:
         live = self._live[job.id] = Live()

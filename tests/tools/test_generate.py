@@ -158,7 +158,8 @@ async def test_a_dry_run_sends_nothing_and_shows_the_request(hosted: House, up: 
     assert shown["request"]["model"] == "gpt-5.6-sol"
     assert shown["input_tokens"] > 0
     assert up.posts() == []
-    assert await hosted.app.store.jobs.recent(hosted.app.scope("local"), 0) == []
+    await hosted.call("generate", input="Hi there")
+    assert up.posts()[0].json == shown["request"]
 
 
 async def test_the_same_request_key_pays_once(hosted: House, up: StatefulUpstream) -> None:

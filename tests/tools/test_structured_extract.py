@@ -147,8 +147,16 @@ async def test_a_schema_that_strict_mode_cannot_express_is_sent_as_it_is_with_a_
 
 async def test_a_dry_run_shows_the_strict_form(hosted: House, up: StatefulUpstream) -> None:
     shown = await hosted.call("structured_extract", input="x", schema=PERSON, dry_run=True)
-    assert shown["request"]["json_schema"]["required"] == ["name", "age"]
+    assert shown["request"]["text"]["format"]["schema"]["required"] == ["name", "age"]
     assert up.posts() == []
+
+
+@pytest.mark.engine
+async def test_a_dry_run_of_the_embedded_engine_shows_what_it_would_be_sent(embedded: House) -> None:
+    (embedded.app.roots.folders[0] / "a.txt").write_text("Maya", "utf-8")
+    shown = await embedded.call("structured_extract", input="Who?", files=["a.txt"], schema=PERSON, dry_run=True)
+    assert shown["request"]["response_format"]["json_schema"]["schema"] == PERSON
+    assert "a.txt: left out]" in shown["request"]["messages"][0]["content"]
 
 
 @pytest.mark.engine

@@ -20,6 +20,7 @@ from mcp_server.errors import InvalidArgument
 from mcp_server.model.answer import Answer
 from mcp_server.model.events import Activity, Event
 from mcp_server.model.request import Layout
+from mcp_server.model.value import JsonObject
 
 if TYPE_CHECKING:
     from mcp_server.backends.llama.process import Child
@@ -111,14 +112,22 @@ class LlamaBackend:
         """The one model there is."""
         return [self._model]
 
+    def body(self, layout: Layout) -> JsonObject:
+        """The JSON that ``respond`` would send.
+
+        Raises:
+            InvalidArgument: the layout holds what the engine cannot take.
+        """
+        self._check_model(layout)
+        return completion(layout)[0]
+
     async def count_tokens(self, layout: Layout) -> int | None:
         """Input tokens of a request; None while the engine is not running.
 
         Raises:
             InvalidArgument: the layout holds what the engine cannot take.
         """
-        self._check_model(layout)
-        told = completion(layout)[0]["messages"]
+        told = self.body(layout)["messages"]
         child = self._chat.running
         if not child:
             return None

@@ -78,11 +78,15 @@ class ResponsesBackend:
 
         A background response goes on upstream when its stream is closed: ``cancel`` ends it.
         """
-        stream, attempts = await self._connection.stream("/responses", create_body(layout, self._profile))
+        stream, attempts = await self._connection.stream("/responses", self.body(layout))
         silence_seconds = self._connection.timeout_seconds
         async with aclosing(read_events(stream, silence_seconds=silence_seconds, attempts=attempts)) as events:
             async for event in events:
                 yield Finished(answer=await self._ended(event.answer)) if isinstance(event, Finished) else event
+
+    def body(self, layout: Layout) -> JsonObject:
+        """The JSON that ``respond`` would send."""
+        return create_body(layout, self._profile)
 
     async def retrieve(self, response_id: str) -> Answer:
         """The response as it is now. A status that has not ended is a normal answer."""
