@@ -33,7 +33,11 @@ async def cancel(call: Call, arguments: CancelArguments) -> CancelResult:
     jobs, lost = await find_jobs(call, arguments.ids)
     ended = [await call.app.turns.cancel(call.scope, job.id) for job in jobs]
     shown: list[JsonObject] = [
-        {"job_id": job.id, "status": job.status, **({"usage": usage} if (usage := fields(job).get("usage")) else {})}
+        {
+            "job_id": job.id,
+            "status": job.status,
+            **({"usage": usage} if (usage := fields(job, call.app.now()).get("usage")) else {}),
+        }
         for job in ended
     ]
     return CancelResult(jobs=shown, not_found=lost) if lost else CancelResult(jobs=shown)

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from mcp_server.files.content import check
 from mcp_server.model.value import JsonObject
-from mcp_server.tools.result import SharedResult, fields, pay, preview
+from mcp_server.tools.result import SharedResult, pay
 from mcp_server.tools.shared import SharedArguments, user_message
 from mcp_server.tools.spec import PAID, Call, Tool
 
@@ -29,9 +29,7 @@ async def file_ask(call: Call, arguments: FileAskArguments) -> FileAskResult:
     """One question; files are checked before anything is admitted, and read when it is the job's turn."""
     files = await to_thread.run_sync(check, arguments.files, call.app.roots)
     request = arguments.request("file_ask", [user_message(arguments.question)], files=files)
-    if arguments.dry_run:
-        return FileAskResult.model_validate(await preview(call, request))
-    return FileAskResult.model_validate(fields(await pay(call, request, arguments.wait_seconds)))
+    return FileAskResult.model_validate(await pay(call, arguments, request))
 
 
 TOOL = Tool(

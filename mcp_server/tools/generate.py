@@ -8,7 +8,7 @@ from mcp_server.errors import InvalidArgument
 from mcp_server.files.content import image_part
 from mcp_server.model.request import TurnRequest
 from mcp_server.model.value import JsonObject
-from mcp_server.tools.result import SharedResult, fields, pay, preview
+from mcp_server.tools.result import SharedResult, pay
 from mcp_server.tools.shared import SharedArguments, user_message
 from mcp_server.tools.spec import PAID, Call, Tool
 
@@ -32,9 +32,7 @@ class GenerateArguments(SharedArguments):
 async def generate(call: Call, arguments: GenerateArguments) -> SharedResult:
     """One turn; detached when it takes longer than the wait."""
     request = await turn_request(call, arguments, "generate")
-    if arguments.dry_run:
-        return SharedResult.model_validate(await preview(call, request))
-    return SharedResult.model_validate(fields(await pay(call, request, arguments.wait_seconds)))
+    return SharedResult.model_validate(await pay(call, arguments, request))
 
 
 async def turn_request(

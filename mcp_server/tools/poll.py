@@ -66,10 +66,10 @@ async def describe(call: Call, job: Job) -> JsonObject:
     if not job.ended:
         if progress := call.app.turns.progress(job):
             shown["progress"] = progress.model_dump(exclude_none=True)
-        return {**shown, "poll_after_seconds": poll_after(job)}
+        return {**shown, "poll_after_seconds": poll_after(job, call.app.now())}
     if failure := failure_of(job):
         return {**shown, "error": failure.model_dump(exclude_none=True)}
-    return {**shown, "result": fields(job)}
+    return {**shown, "result": fields(job, call.app.now())}
 
 
 def _line(job: JsonObject) -> str:

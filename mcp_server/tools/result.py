@@ -13,6 +13,7 @@ from mcp_server.model.answer import Answer, Failure, Usage
 from mcp_server.model.job import Job
 from mcp_server.model.request import TurnRequest
 from mcp_server.model.value import JsonObject
+from mcp_server.tools.shared import TurnArguments
 from mcp_server.tools.spec import Call, Link, Output
 from mcp_server.turns.live import Progress
 
@@ -53,6 +54,8 @@ class SharedResult(Output):
     # What a dry run shows beside these: outputs stay open, so its schema need not cost every conversation.
     request: SkipJsonSchema[JsonObject | None] = None
     input_tokens: SkipJsonSchema[int | None] = None
+    # How each file was sent; the tools that are about files show it in their schemas.
+    files: SkipJsonSchema[list[JsonObject] | None] = None
 
     def body(self) -> str:
         """The answer itself, for a reader."""
@@ -123,24 +126,32 @@ def _source(citation: JsonObject) -> str:
     return " ".join(part for part in (str(place), where[0], where[1] if "page" in citation else "") if part)
 
 
-async def pay(call: Call, request: TurnRequest, wait_seconds: float | None) -> Job:
-    """Run one paid request up to the wait, and return its job: ended, or detached with a handle.
+async def pay(
+    call: Call, arguments: TurnArguments, request: TurnRequest, wait_seconds: float | None = None
+) -> JsonObject:
+    """Run one paid request up to the wait; returns the fields of its result, or of its handle when it detached.
+
+    A dry run sends nothing and returns the request. ``wait_seconds`` is the tool's own default for the argument.
 
     Raises:
         CallFailed: it ended without an answer.
         ServerError: it could not be started.
     """
     call.app.check()
+    if arguments.dry_run:
+        seen = await call.app.turns.preview(call.scope, request)
+        return _given({"status": "dry_run", "request": seen.request, "input_tokens": seen.input_tokens})
 
     async def watch(progress: Progress) -> None:
         written = f": {len(progress.text_so_far)} characters" if progress.text_so_far else ""
         await call.report(f"{progress.activity or 'waiting for the model'}{written}")
 
-    wait = call.app.settings.wait_seconds if wait_seconds is None else wait_seconds
+    default = call.app.settings.wait_seconds if wait_seconds is None else wait_seconds
+    wait = default if arguments.wait_seconds is None else arguments.wait_seconds
     job = await call.app.turns.run(call.scope, request, wait, watch)
     if failure := failure_of(job):
         raise CallFailed(failure, job.id)
-    return job
+    return fields(job, call.app.now())
 
 
 def failure_of(job: Job) -> Failure | None:
@@ -154,20 +165,13 @@ def failure_of(job: Job) -> Failure | None:
     return None
 
 
-async def preview(call: Call, request: TurnRequest) -> JsonObject:
-    """The fields of a ``dry_run`` result."""
-    seen = await call.app.turns.preview(call.scope, request)
-    counted = {} if seen.input_tokens is None else {"input_tokens": seen.input_tokens}
-    return {"status": "dry_run", "request": seen.request, **counted}
-
-
-def fields(job: Job) -> JsonObject:
-    """The shared result of a job, ended or not; unset fields are left out."""
+def fields(job: Job, now: float) -> JsonObject:
+    """The shared result of a job as it is ``now``, ended or not; unset fields are left out."""
     answer = job.answer
     handle = {"job_id": job.id} if not job.ended or job.request.background else {}
     base: JsonObject = {"status": job.status, **handle, "session": job.request.session, "response_id": job.response_id}
     if answer is None:
-        waiting = {} if job.ended else {"poll_after_seconds": poll_after(job)}
+        waiting = {} if job.ended else {"poll_after_seconds": poll_after(job, now)}
         return _given({**base, **waiting})
     cut, truncated = _cut(answer.text)
     return _given(
@@ -190,9 +194,9 @@ def fields(job: Job) -> JsonObject:
     )
 
 
-def poll_after(job: Job) -> float:
+def poll_after(job: Job, now: float) -> float:
     """Seconds after which asking again is worth it: longer the longer the job has been running."""
-    age = max(0.0, job.updated_at - job.created_at)
+    age = now - job.created_at
     return 2.0 if age < 30 else 5.0 if age < 300 else 15.0
 
 

@@ -8,7 +8,7 @@ from mcp_server.files.content import check
 from mcp_server.model.request import Extraction
 from mcp_server.model.value import JsonObject
 from mcp_server.tools.generate import GenerateArguments, turn_request
-from mcp_server.tools.result import SharedResult, fields, pay, preview
+from mcp_server.tools.result import SharedResult, pay, result_of
 from mcp_server.tools.spec import PAID, Call, Tool
 
 
@@ -32,9 +32,7 @@ async def start_background(call: Call, arguments: StartBackgroundArguments) -> S
         files=await to_thread.run_sync(check, arguments.files or [], call.app.roots),
         extraction=extraction,
     )
-    if arguments.dry_run:
-        return SharedResult.model_validate(await preview(call, request))
-    return SharedResult.model_validate(fields(await pay(call, request, arguments.wait_seconds or 0)))
+    return result_of(await pay(call, arguments, request, wait_seconds=0))
 
 
 TOOL = Tool(

@@ -11,7 +11,7 @@ from mcp_server.model.request import Extraction
 from mcp_server.model.session import KeptObject
 from mcp_server.model.value import JsonObject
 from mcp_server.schemas.strict import prepare
-from mcp_server.tools.result import ExtractResult, fields, pay, preview
+from mcp_server.tools.result import ExtractResult, pay
 from mcp_server.tools.shared import SharedArguments, user_message
 from mcp_server.tools.spec import PAID, Call, Tool
 
@@ -39,9 +39,7 @@ async def structured_extract(call: Call, arguments: ExtractArguments) -> Extract
     extraction = await extraction_of(call, arguments)
     message = user_message(arguments.input or "Extract the data from these files.")
     request = arguments.request("structured_extract", [message], files=files, extraction=extraction)
-    if arguments.dry_run:
-        return ExtractResult.model_validate(await preview(call, request))
-    return ExtractResult.model_validate(fields(await pay(call, request, arguments.wait_seconds)))
+    return ExtractResult.model_validate(await pay(call, arguments, request))
 
 
 async def extraction_of(call: Call, arguments: ExtractArguments) -> Extraction:

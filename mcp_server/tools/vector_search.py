@@ -12,7 +12,7 @@ from mcp_server.index.search import SearchResult
 from mcp_server.model.document import Passage
 from mcp_server.model.request import TurnRequest
 from mcp_server.model.value import JsonObject
-from mcp_server.tools.result import SharedResult, fields, pay, preview
+from mcp_server.tools.result import SharedResult, pay
 from mcp_server.tools.shared import TurnArguments, user_message
 from mcp_server.tools.spec import PAID, Call, Tool
 
@@ -112,12 +112,10 @@ async def _answer(
     call: Call, arguments: VectorSearchArguments, searched: SearchResult, found: JsonObject
 ) -> VectorSearchResult:
     request = _question(arguments, searched)
-    if arguments.dry_run:
-        return VectorSearchResult.model_validate({**found, **await preview(call, request)})
-    given = fields(await pay(call, request, arguments.wait_seconds))
-    sources = _cited(given.get("text") or "", searched.passages)
-    citations = [_citation(passage) for passage in sources]
-    return VectorSearchResult.model_validate({**found, **given, "citations": citations})
+    given = await pay(call, arguments, request)
+    if text := given.get("text"):
+        given["citations"] = [_citation(passage) for passage in _cited(text, searched.passages)]
+    return VectorSearchResult.model_validate({**found, **given})
 
 
 def _question(arguments: VectorSearchArguments, searched: SearchResult) -> TurnRequest:
