@@ -4,7 +4,7 @@ An answer is there when a terminal event says so: a stream that just ends is a c
 """
 
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
 import anyio
@@ -47,6 +47,9 @@ TERMINAL = {
     "response.cancelled": "cancelled",
 }
 
+READ_OUT_SECONDS = 0.5
+"""How long the end of a stream may follow its last event."""
+
 
 async def read_events(stream: "AsyncStream[object]", *, silence_seconds: float, attempts: int) -> AsyncGenerator[Event]:
     """What happens in ``stream``, ``Finished`` last. The stream is closed in any case.
@@ -63,6 +66,8 @@ async def read_events(stream: "AsyncStream[object]", *, silence_seconds: float, 
         async with aclosing(_raw_events(stream, silence_seconds, reader)) as raw_events:
             async for raw in raw_events:
                 for event in reader.read(raw):
+                    if isinstance(event, Finished):
+                        await _read_out(stream)
                     yield event
                 if reader.answer is not None:
                     return
@@ -87,6 +92,13 @@ async def _raw_events(
                 fault = faults.broke_off(reader.characters, attempts=reader.attempts)
             raise fault from error
         yield mapping(raw)
+
+
+async def _read_out(stream: "AsyncStream[object]") -> None:
+    """Read what comes after the answer, so that the connection can serve the next request; it may take a moment."""
+    with anyio.move_on_after(READ_OUT_SECONDS), suppress(StopAsyncIteration, *faults.foreign()):
+        while True:
+            await anext(stream)
 
 
 async def _read_whole(stream: "AsyncStream[object]", silence_seconds: float, attempts: int) -> AsyncGenerator[Event]:
