@@ -12,7 +12,8 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 FOLDERS = sorted({source.parent for source in SOURCES})
 
-REGISTRIES = re.compile(r"pypi\.org|pythonhosted\.org|npmjs\.(org|com)|crates\.io|deb\.debian\.org")
+HOSTS = ("pypi org", "pythonhosted org", "npmjs org", "npmjs com", "crates io", "debian org")
+REGISTRIES = re.compile("|".join(host.replace(" ", r"\.") for host in HOSTS))
 HOMES = re.compile(
     r"(?<![\w.:/-])(/root|/(home|Users)/(?!you\b|me\b|user\b|ada\b)\w+|[A-Z]:\\Users\\(?!you\b|me\b)\w+)[/\\]"
 )

@@ -78,33 +78,44 @@ async def test_a_taken_port_ends_with_1(tmp_path: Path, up: StatefulUpstream) ->
 
 @eras
 @pytest.mark.parametrize("transport", ["http", "sse"])
-async def test_sigterm_lets_a_call_in_flight_finish(
+async def test_sigterm_lets_a_call_in_flight_finish_and_takes_no_new_ones(
     up: StatefulUpstream, tmp_path: Path, era: Era, transport: str
 ) -> None:
-    up.pause = asyncio.Event()
+    up.pause = pause = asyncio.Event()
+    in_flight = anyio.Event()
     answers: list[object] = []
 
-    async def call(address: str) -> None:
-        target = f"{address}/mcp" if transport == "http" else sse_client(f"{address}/sse")
-        async with Client(target, mode=era) as client:
+    async def use(address: str) -> None:
+        async with Client(
+            f"{address}/mcp" if transport == "http" else sse_client(f"{address}/sse"), mode=era
+        ) as client:
             await client.list_tools()  # known from here on: the client checks results against it
-            result = await client.call_tool("generate", {"input": "Hi"})
-            answers.append(result.structured_content and result.structured_content["text"])
 
-    environment = variables(tmp_path, **openai(up.base_url))
+            async def ask() -> None:
+                result = await client.call_tool("generate", {"input": "Hi"})
+                answers.append(result.structured_content and result.structured_content["text"])
+
+            async with anyio.create_task_group() as calls:
+                calls.start_soon(ask)
+                await up.arrived(1)
+                in_flight.set()
+                with pytest.raises(MCPError, match="shutting down"):
+                    await poll_for_ever(client)
+                pause.set()
+
     with anyio.fail_after(90):
+        environment = variables(tmp_path, **openai(up.base_url))
         async with anyio.create_task_group() as tasks, served(environment, transport) as address:
-            tasks.start_soon(call, address)
-            await up.arrived(1)
+            tasks.start_soon(use, address)
+            await in_flight.wait()
             # Leaving the block sends SIGTERM and sees exit code 0.
-            tasks.start_soon(release, up.pause)
     assert answers == ["Turn 1: Hi"]
 
 
-async def release(pause: asyncio.Event) -> None:
-    """Let the upstream go on a little after the signal was sent."""
-    await anyio.sleep(0.5)
-    pause.set()
+async def poll_for_ever(client: Client) -> None:
+    """Call until a call is refused."""
+    while True:
+        await client.call_tool("poll", {})
 
 
 async def test_sigterm_cancels_a_call_that_does_not_end(up: StatefulUpstream, tmp_path: Path) -> None:
