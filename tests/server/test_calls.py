@@ -57,6 +57,12 @@ async def test_an_error_tells_what_happened_and_no_secret(hosted: House, up: Sta
         assert KEY not in text
 
 
+async def test_a_key_in_an_argument_is_not_repeated(hosted: House) -> None:
+    words, _ = await hosted.refused("file_ask", question="What?", files=[KEY])
+    assert KEY not in words
+    assert "[hidden]" in words
+
+
 async def test_a_web_page_instead_of_an_answer_is_not_shown(hosted: House, up: StatefulUpstream) -> None:
     up.on("POST", "/v1/responses", web_page())
     words, meta = await hosted.refused("generate", input="Hi")
