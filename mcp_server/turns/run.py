@@ -6,7 +6,7 @@ from contextlib import aclosing
 import anyio
 import structlog
 
-from mcp_server.errors import InternalError, ServerError, UpstreamError
+from mcp_server.errors import InternalError, ServerError, StoreError, UpstreamError
 from mcp_server.files.content import message_parts
 from mcp_server.model.answer import Answer, Failure, SentFile, Status, Usage
 from mcp_server.model.events import Activity, Created, Cursor, Event, Finished
@@ -43,24 +43,37 @@ class Run:
         try:
             with self._live.scope:
                 await self._settled()
-        except Exception:  # noqa: BLE001 - the top of a task: a bug in one job must not end the others
-            _log.exception("job_crashed", job=self._job.id)
-            await self._settle("failed", failure=InternalError().failure())
+        except StoreError as error:
+            # Nothing may be said of the job that the store does not hold; it is let go of below, if that can be.
+            _log.error("job_not_settled", job=self._job.id, reason=error.message)
         finally:
-            if not self._live.done.is_set():
-                with anyio.CancelScope(shield=True):
-                    await stop(self._ground, self._job, self._live)
+            with anyio.CancelScope(shield=True):
+                await self._let_go()
             self._live.finish()
+
+    async def _let_go(self) -> None:
+        if self._live.done.is_set():
+            return
+        try:
+            await stop(self._ground, self._job, self._live)
+        except StoreError as error:
+            # The lease runs out by itself, and whoever takes the job over asks how it ended.
+            _log.error("job_not_let_go", job=self._job.id, reason=error.message)
 
     async def _settled(self) -> None:
         try:
             await self._claim()
             answer = await (self._recover() if self._job.sent else self._answer())
             await self._settle(answer.status, answer=answer, failure=answer.failure)
+        except StoreError:
+            raise
         except ServerError as error:
             failure = error.failure()
             _log.info("job_failed", job=self._job.id, code=failure.code, status=failure.http_status)
             await self._settle("unknown" if failure.outcome == "unknown" else "failed", failure=failure)
+        except Exception:  # noqa: BLE001 - the top of a task: a bug in one job must not end the others
+            _log.exception("job_crashed", job=self._job.id)
+            await self._settle("failed", failure=InternalError().failure())
 
     async def _settle(self, status: Status, *, answer: Answer | None = None, failure: Failure | None = None) -> None:
         """The one transaction: the job's end, its turns, the session's head. It is not interrupted."""

@@ -13,7 +13,7 @@ import pytest
 from mcp_server.backends.profile import Profile
 from mcp_server.backends.responses.backend import ResponsesBackend
 from mcp_server.backends.responses.profiles import OPENAI
-from mcp_server.errors import ServerError
+from mcp_server.errors import ServerError, StoreError
 from mcp_server.files.roots import Roots
 from mcp_server.model.job import Job
 from mcp_server.model.request import Extraction, TurnRequest
@@ -275,6 +275,27 @@ async def test_a_bug_in_one_job_is_told_and_the_others_go_on(desk: Desk, monkeyp
     assert "a bug" not in failed.failure.message
     job, _ = await desk.turns.start(SCOPE, asking("Hi"))
     assert (await desk.ended(job)).status == "completed"
+
+
+async def test_a_store_that_fails_for_a_moment_loses_no_answer_and_ends_no_other_job(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any, **__: Any) -> Any:
+        raise StoreError("The disk is full; make room.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(desk.store.jobs), "settle", broken)
+        job, _ = await desk.turns.start(SCOPE, asking("Hi"))
+        let_go = await desk.ended(job)
+    assert let_go.status == "in_progress"
+    other, _ = await desk.turns.start(SCOPE, asking("And?"))
+    assert (await desk.ended(other)).status == "completed"
+    desk.time[0] += 60
+    await desk.turns.look_after()
+    done = await desk.ended(job)
+    assert done.answer is not None
+    assert done.answer.text == "Turn 1: Hi"
+    assert len(desk.up.posts()) == 2
 
 
 async def test_a_parameter_the_backend_refuses_is_told_before_anything_is_admitted(tmp_path: Path) -> None:
