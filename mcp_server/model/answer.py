@@ -26,7 +26,11 @@ class Failure(Frozen):
 
 
 class Usage(Frozen):
-    """Tokens: cached and cache-write ones are parts of ``input_tokens``, reasoning ones of ``output_tokens``."""
+    """Tokens: cached and cache-write ones are parts of ``input_tokens``, reasoning ones of ``output_tokens``.
+
+    ``cost_usd`` is None while no price is known. ``saved_usd`` is what the request would have cost more without the
+    prompt cache, less than zero when writing the cache cost more than reading it brought in.
+    """
 
     input_tokens: int = 0
     cached_tokens: int = 0
@@ -35,22 +39,30 @@ class Usage(Frozen):
     reasoning_tokens: int = 0
     total_tokens: int = 0
     cost_usd: float | None = None
+    saved_usd: float | None = None
 
     def __add__(self, other: "Usage") -> "Usage":
-        """The sum of two requests of one call; a cost that is not known makes the sum unknown."""
-        cost = None if self.cost_usd is None or other.cost_usd is None else self.cost_usd + other.cost_usd
+        """The sum of two requests; a cost that is not known makes the sum unknown."""
         tokens = {
             name: getattr(self, name) + getattr(other, name) for name in Usage.model_fields if name.endswith("_tokens")
         }
-        return Usage(**tokens, cost_usd=cost)
+        cost, saved = _sum(self.cost_usd, other.cost_usd), _sum(self.saved_usd, other.saved_usd)
+        return Usage(**tokens, cost_usd=cost, saved_usd=saved)
+
+
+def _sum(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one + other
 
 
 class ToolCall(Frozen):
-    """A function or custom tool the model wants the caller to run."""
+    """Something the model wants the caller to do: run a function or custom tool, a shell command, approve a call.
+
+    ``type`` is ``function``, ``custom``, or the item's own type (``shell_call``, ``mcp_approval_request``, …).
+    """
 
     call_id: str
     name: str
-    type: Literal["function", "custom"] = "function"
+    type: str = "function"
     arguments: str | None = None
     input: str | None = None
 
@@ -80,6 +92,15 @@ class SentFile(Frozen):
     pages: int | None = None
 
 
+class Artifact(Frozen):
+    """Something a response made besides text. ``id`` names it in ``artifact://{id}``; ``bytes`` is its size."""
+
+    id: str
+    kind: str
+    mime_type: str
+    bytes: int
+
+
 class SchemaError(Frozen):
     """One reason why an answer is not valid; ``path`` is a JSON path such as ``$.items[2].price``."""
 
@@ -100,15 +121,19 @@ class Answer(Frozen):
     """One response, ended or as far as it came.
 
     ``output`` keeps the raw output items for replay, unknown ones too. ``failure`` is set when ``status`` is failed.
+    ``conversation`` is the upstream conversation the response was added to.
     """
 
     status: Status
     text: str = ""
     response_id: str | None = None
     previous_response_id: str | None = None
+    conversation: str | None = None
     model: str | None = None
     tool_calls: list[ToolCall] = []
     citations: list[Citation] = []
+    artifacts: list[Artifact] = []
+    reasoning_summary: str | None = None
     refusal: str | None = None
     incomplete_reason: str | None = None
     usage: Usage | None = None
@@ -116,6 +141,7 @@ class Answer(Frozen):
     files: list[SentFile] = []
     extracted: Extracted | None = None
     cache_key: str | None = None
+    cache_retention: str | None = None
     warnings: list[str] = []
     failure: Failure | None = None
     attempts: int = 1

@@ -18,6 +18,12 @@ class TextDelta(Frozen):
     text: str
 
 
+class Thought(Frozen):
+    """More of the summary of what the model reasoned, where the caller asked for one."""
+
+    text: str
+
+
 class Activity(Frozen):
     """What is going on while no text flows, for a person: "searching the web", "loading the model: 40 %"."""
 
@@ -36,4 +42,4 @@ class Finished(Frozen):
     answer: Answer
 
 
-Event: TypeAlias = Created | TextDelta | Activity | Cursor | Finished
+Event: TypeAlias = Created | TextDelta | Thought | Activity | Cursor | Finished

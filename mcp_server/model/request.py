@@ -20,12 +20,15 @@ class TurnRequest(Frozen):
     """One paid call. It is stored with its job before anything is sent, so it must be enough to send it.
 
     ``input`` holds only this turn's new items in the API's form; what came before is found through ``session`` or
-    ``previous_response_id``. ``files`` are absolute paths, URLs or file ids that were already allowed. ``params`` holds
-    every other ``responses.create`` parameter by its API name.
+    ``previous_response_id``. ``tool_outputs`` answer the tool calls of the turn before, as the caller gave them.
+    ``compact`` asks for a shorter form of what came before instead of an answer. ``files`` are absolute paths, URLs or
+    file ids that were already allowed. ``params`` holds every other ``responses.create`` parameter by its API name.
     """
 
     tool: str
     input: list[JsonObject]
+    tool_outputs: list[JsonObject] = []
+    compact: bool = False
     files: list[str] = []
     instructions: str | None = None
     session: str | None = None
@@ -42,15 +45,17 @@ class Layout(Frozen):
     """Exactly what a backend is to send: the one wire request that ``turns`` laid out and a backend only translates.
 
     ``input`` is complete (history included, when the mode is replay); this turn's own items begin at ``new_from``.
-    ``json_schema`` is the form the model must fill
-    in, already rewritten for the backend; ``strict`` says whether it obeys the strict subset.
+    ``model`` is absent where a prompt template names it. ``conversation`` excludes ``previous_response_id``.
+    ``json_schema`` is the form the model must fill in, already rewritten for the backend; ``strict`` says whether it
+    obeys the strict subset.
     """
 
-    model: str
+    model: str | None
     input: list[JsonObject]
     new_from: int = 0
     instructions: str | None = None
     previous_response_id: str | None = None
+    conversation: str | None = None
     store: bool = True
     background: bool = False
     json_schema: JsonObject | None = None

@@ -8,7 +8,9 @@ class Turn(Frozen):
     """One answered request. ``parent`` is the response id it continued; following it gives the whole conversation.
 
     ``input`` and ``output`` are the items as they were sent and received, so that any turn can be replayed. ``stored``
-    says that the upstream keeps it, so that it can be continued and deleted there.
+    says that the upstream keeps it, so that it can be continued and deleted there. ``conversation`` is the upstream's
+    conversation that holds it. ``static`` has a short hash of each part of the request that a prompt cache depends on
+    (model, instructions, tools, …), to tell which of them the next turn changed.
     """
 
     scope: Scope
@@ -23,16 +25,22 @@ class Turn(Frozen):
     output: list[JsonObject]
     status: Status
     stored: bool = False
+    conversation: str | None = None
+    static: dict[str, str] = {}
     usage: Usage | None = None
     created_at: float
 
 
 class Session(Frozen):
-    """``head`` is the response id that the next turn continues; absent before the first turn has ended."""
+    """``head`` is the response id that the next turn continues; absent before the first turn has ended.
+
+    ``conversation`` is the upstream's conversation it lives in, in that mode.
+    """
 
     scope: Scope
     name: str
     head: str | None = None
+    conversation: str | None = None
     instructions: str | None = None
     model: str | None = None
     turns: int = 0

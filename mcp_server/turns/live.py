@@ -2,7 +2,7 @@
 
 import anyio
 
-from mcp_server.model.events import Activity, Created, Cursor, Event, Finished, TextDelta
+from mcp_server.model.events import Activity, Created, Cursor, Event, Finished, TextDelta, Thought
 from mcp_server.model.value import Frozen
 
 
@@ -11,6 +11,7 @@ class Progress(Frozen):
 
     events: int = 0
     text_so_far: str = ""
+    reasoning_summary: str = ""
     activity: str | None = None
 
 
@@ -29,12 +30,18 @@ class Live:
         self._changed = anyio.Event()
         self._events = 0
         self._text: list[str] = []
+        self._thoughts: list[str] = []
         self._activity: str | None = None
 
     @property
     def progress(self) -> Progress:
         """How far it is now."""
-        return Progress(events=self._events, text_so_far="".join(self._text), activity=self._activity)
+        return Progress(
+            events=self._events,
+            text_so_far="".join(self._text),
+            reasoning_summary="".join(self._thoughts),
+            activity=self._activity,
+        )
 
     def tell(self, event: Event) -> None:
         """Take in what the backend told."""
@@ -43,6 +50,9 @@ class Live:
             case TextDelta():
                 self._text.append(event.text)
                 self._activity = "writing"
+            case Thought():
+                self._thoughts.append(event.text)
+                self._activity = "thinking"
             case Activity():
                 self._activity = event.message
             case Created():
