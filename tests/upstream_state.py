@@ -13,35 +13,15 @@ Answers planned with ``on`` come first, as in a scripted upstream.
 
 import asyncio
 import json
-import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
-from email import message_from_bytes
-from itertools import count
-from math import hypot
-from typing import Any
-from zlib import crc32
 
-from tests.upstream import ScriptedUpstream, serving
+from tests.upstream import serving
 from tests.upstream_answers import Answer, JsonObject, Request, error, reply, stream
-from tests.upstream_shapes import (
-    embeddings,
-    events,
-    file,
-    hit,
-    message,
-    model,
-    page,
-    response,
-    search_page,
-    smallest,
-    store_file,
-    usage,
-    vector_store,
-)
+from tests.upstream_shapes import events, message, response, smallest, usage
+from tests.upstream_shelves import ONE, Handler, ShelvesUpstream, deleted
 
-Handler = Callable[..., Answer]
 STEPS = {"queued": "in_progress", "in_progress": "completed"}
 
 
@@ -50,36 +30,35 @@ def stateful() -> "AbstractAsyncContextManager[StatefulUpstream]":
     return serving(StatefulUpstream())
 
 
-class StatefulUpstream(ScriptedUpstream):
-    """``responses``, ``files`` and ``stores`` are what it keeps, by id."""
+class StatefulUpstream(ShelvesUpstream):
+    """``responses`` and ``conversations`` are what it keeps, by id, beside files and stores.
+
+    ``inputs`` are the items that each response was an answer to. ``breaks`` are numbers of events: each of the next
+    streams breaks off after so many.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.responses: dict[str, JsonObject] = {}
-        self.files: dict[str, JsonObject] = {}
-        self.stores: dict[str, JsonObject] = {}
+        self.conversations: dict[str, list[JsonObject]] = {}
         self.pause: asyncio.Event | None = None
-        self._inputs: dict[str, list[JsonObject]] = {}
+        self.breaks: deque[int] = deque()
+        self.inputs: dict[str, list[JsonObject]] = {}
         self._kept: dict[str, bool] = {}
         self._said: deque[str | list[JsonObject]] = deque()
-        self._numbers = count(1)
-        one = r"([^/]+)"
-        self._routes: list[tuple[str, Handler]] = [
+
+    def routes(self) -> list[tuple[str, Handler]]:
+        """What it answers, by method and path."""
+        return [
             ("POST /v1/responses", self._create),
             ("POST /v1/responses/input_tokens", self._count_tokens),
-            (f"GET /v1/responses/{one}", self._retrieve),
-            (f"DELETE /v1/responses/{one}", self._delete),
-            (f"POST /v1/responses/{one}/cancel", self._cancel),
-            ("GET /v1/models", self._models),
-            ("POST /v1/embeddings", self._embeddings),
-            ("POST /v1/files", self._upload),
-            (f"DELETE /v1/files/{one}", self._delete_file),
-            ("POST /v1/vector_stores", self._create_store),
-            (f"DELETE /v1/vector_stores/{one}", self._delete_store),
-            (f"POST /v1/vector_stores/{one}/files", self._attach),
-            (f"GET /v1/vector_stores/{one}/files/{one}", self._store_file),
-            (f"DELETE /v1/vector_stores/{one}/files/{one}", self._detach),
-            (f"POST /v1/vector_stores/{one}/search", self._search),
+            ("POST /v1/responses/compact", self._compact),
+            (f"GET /v1/responses/{ONE}", self._retrieve),
+            (f"DELETE /v1/responses/{ONE}", self._delete),
+            (f"POST /v1/responses/{ONE}/cancel", self._cancel),
+            ("POST /v1/conversations", self._create_conversation),
+            (f"DELETE /v1/conversations/{ONE}", self._delete_conversation),
+            *super().routes(),
         ]
 
     def say(self, *outputs: str | list[JsonObject]) -> None:
@@ -100,41 +79,49 @@ class StatefulUpstream(ScriptedUpstream):
         """What the upstream does in its own time."""
         self._kept[response_id] = False
 
-    def otherwise(self, request: Request) -> Answer | None:
-        """Answer from memory."""
-        for pattern, handler in self._routes:
-            if match := re.fullmatch(pattern, f"{request.method} {request.path}"):
-                return handler(request, *match.groups())
-        return None
-
-    def _id(self, prefix: str) -> str:
-        return f"{prefix}{next(self._numbers):048x}"
-
     # Responses
 
     def _create(self, request: Request) -> Answer:
         body = request.json
-        previous = body.get("previous_response_id")
+        if wrong := self._wrong(body):
+            return wrong
+        final = self._respond(body, self._before(body) + _items(body.get("input") or []))
+        if not body.get("stream"):
+            return reply({**final, "status": "queued", "output": []} if body.get("background") else final)
+        return self._streamed(final, events(final), self.pause)
+
+    def _wrong(self, body: JsonObject) -> Answer | None:
+        previous, conversation = body.get("previous_response_id"), _conversation_of(body)
         if previous is not None and not self._kept.get(previous):
             words = f"Previous response with id '{previous}' not found."
             return error(400, words, code="previous_response_not_found", param="previous_response_id")
+        if conversation is not None and conversation not in self.conversations:
+            return error(404, f"Conversation with id '{conversation}' not found.")
+        if previous is not None and conversation is not None:
+            return error(400, "previous_response_id and conversation exclude each other.", param="conversation")
         if body.get("background") and body.get("store") is False:
             return error(400, "Background responses must be stored.", param="store")
-        final = self._respond(body, self._history(previous) + _items(body["input"]))
-        if not body.get("stream"):
-            return reply({**final, "status": "queued", "output": []} if body.get("background") else final)
-        return stream(self._progress(final, self.pause))
+        return None
 
-    def _progress(self, final: JsonObject, pause: asyncio.Event | None) -> Iterator[JsonObject | asyncio.Event]:
+    def _streamed(self, final: JsonObject, told: list[JsonObject], pause: asyncio.Event | None = None) -> Answer:
+        if self.breaks:
+            return stream(told[: self.breaks.popleft()], ends="half")
+        return stream(self._progress(final, told, pause))
+
+    def _progress(
+        self, final: JsonObject, told: list[JsonObject], pause: asyncio.Event | None
+    ) -> Iterator[JsonObject | asyncio.Event]:
         # Events are drawn one by one as they are sent: a cancelled response sends no more of them.
-        first, *rest, last = events(final)
+        first, *rest = told
         yield first
         if pause is not None:
             yield pause
-        yield from (event for event in rest if not self._cancelled(final))
-        if not self._cancelled(final):
-            self.responses[final["id"]] = final
-            yield last
+        for event in rest:
+            if self._cancelled(final):
+                return
+            if event is told[-1]:
+                self.responses[final["id"]] = final
+            yield event
 
     def _cancelled(self, final: JsonObject) -> bool:
         return self.responses[final["id"]]["status"] == "cancelled"
@@ -146,17 +133,25 @@ class StatefulUpstream(ScriptedUpstream):
             for name in ("model", "previous_response_id", "prompt_cache_key", "background", "instructions", "store")
             if name in body
         }
+        if conversation := _conversation_of(body):
+            echoed["conversation"] = {"id": conversation}
+            self.conversations[conversation] += [*_items(body.get("input") or []), *output]
         counts = usage(_words(known), _words(output), cached=_words(self._history(body.get("previous_response_id"))))
-        final = response(**{"id": self._id("resp_"), "output": output, "usage": counts, **echoed})
+        final = response(**{"id": self.new_id("resp_"), "output": output, "usage": counts, **echoed})
         self._kept[final["id"]] = bool(body.get("store", True))
-        self._inputs[final["id"]] = known
+        self.inputs[final["id"]] = known
         self.responses[final["id"]] = {**final, "status": "queued"} if body.get("background") else final
         return final
+
+    def _before(self, body: JsonObject) -> list[JsonObject]:
+        if conversation := _conversation_of(body):
+            return list(self.conversations[conversation])
+        return self._history(body.get("previous_response_id"))
 
     def _history(self, response_id: str | None) -> list[JsonObject]:
         if response_id is None:
             return []
-        return [*self._inputs[response_id], *self.responses[response_id]["output"]]
+        return [*self.inputs[response_id], *self.responses[response_id]["output"]]
 
     def _output(self, body: JsonObject, known: list[JsonObject]) -> list[JsonObject]:
         said = self._said.popleft() if self._said else None
@@ -167,12 +162,16 @@ class StatefulUpstream(ScriptedUpstream):
             said = json.dumps(smallest(shape["schema"], shape["schema"]))
         asked = [item for item in known if item.get("role") == "user"]
         text = said if said is not None else f"Turn {len(asked)}: {_text(asked[-1]) if asked else ''}"
-        return [message(text, item_id=self._id("msg_"))]
+        return [message(text, item_id=self.new_id("msg_"))]
 
     def _retrieve(self, request: Request, response_id: str) -> Answer:
         if not self._kept.get(response_id):
             return error(404, f"Response with id '{response_id}' not found.")
         found = self.responses[response_id]
+        if request.query.get("stream") == "true":
+            after = int(request.query.get("starting_after", -1))
+            whole = {**found, "status": "completed"}
+            return self._streamed(whole, [event for event in events(whole) if event["sequence_number"] > after])
         self.responses[response_id] = {**found, "status": STEPS.get(found["status"], found["status"])}
         return reply(found if found["status"] not in STEPS else {**found, "output": [], "usage": None})
 
@@ -191,78 +190,27 @@ class StatefulUpstream(ScriptedUpstream):
             found = self.responses[response_id] = {**found, "status": "cancelled", "output": [], "usage": None}
         return reply(found)
 
+    def _compact(self, request: Request) -> Answer:
+        body = request.json
+        if wrong := self._wrong(body):
+            return wrong
+        known = self._before(body) + _items(body.get("input") or [])
+        kept = [item for item in known if item.get("role") == "user"]
+        short = {"id": self.new_id("cmp_"), "type": "compaction", "encrypted_content": f"{len(known)} items"}
+        about = {"id": self.new_id("resp_"), "object": "response.compaction", "created_at": 1_793_000_000}
+        return reply({**about, "output": [*kept[-1:], short], "usage": usage(_words(known), 1)})
+
+    def _create_conversation(self, request: Request) -> Answer:
+        made = self.new_id("conv_")
+        self.conversations[made] = []
+        return reply({"id": made, "object": "conversation", "created_at": 1_793_000_000, "metadata": {}})
+
+    def _delete_conversation(self, request: Request, conversation_id: str) -> Answer:
+        return deleted(self.conversations, conversation_id, "conversation")
+
     def _count_tokens(self, request: Request) -> Answer:
-        return reply({"object": "response.input_tokens", "input_tokens": _words(_items(request.json["input"]))})
-
-    # Models and embeddings
-
-    def _models(self, request: Request) -> Answer:
-        return reply(page([model("gpt-6-sol", 1_790_000_000), model("text-embedding-3-small", 1_700_000_000)]))
-
-    def _embeddings(self, request: Request) -> Answer:
-        return reply(embeddings(*[_vector(text) for text in request.json["input"]]))
-
-    # Files and vector stores
-
-    def _upload(self, request: Request) -> Answer:
-        head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
-        parts = {part.get_param("name", header="content-disposition"): part for part in _form(head + request.content)}
-        content = parts["file"].get_payload(decode=True)
-        about = {"filename": parts["file"].get_filename(), "purpose": parts["purpose"].get_payload()}
-        made = file(self._id("file-"), bytes=len(content), **about)
-        self.files[made["id"]] = {**made, "text": content.decode("utf-8", "replace")}
-        return reply(made)
-
-    def _delete_file(self, request: Request, file_id: str) -> Answer:
-        return _deleted(self.files, file_id, "file")
-
-    def _create_store(self, request: Request) -> Answer:
-        made = vector_store(self._id("vs_"), name=request.json.get("name"))
-        self.stores[made["id"]] = {**made, "files": {}}
-        return reply(made)
-
-    def _delete_store(self, request: Request, store_id: str) -> Answer:
-        return _deleted(self.stores, store_id, "vector_store")
-
-    def _attach(self, request: Request, store_id: str) -> Answer:
-        file_id = request.json["file_id"]
-        if store_id not in self.stores or file_id not in self.files:
-            return error(404, f"No vector store '{store_id}' or no file '{file_id}'.")
-        self.stores[store_id]["files"][file_id] = request.json.get("attributes") or {}
-        return reply(store_file("in_progress", file_id=file_id), headers={"openai-poll-after-ms": "1"})
-
-    def _store_file(self, request: Request, store_id: str, file_id: str) -> Answer:
-        if file_id not in self.stores.get(store_id, {}).get("files", {}):
-            return error(404, f"No file '{file_id}' in vector store '{store_id}'.")
-        return reply(store_file("completed", file_id=file_id))
-
-    def _detach(self, request: Request, store_id: str, file_id: str) -> Answer:
-        return _deleted(self.stores.get(store_id, {}).get("files", {}), file_id, "vector_store.file")
-
-    def _search(self, request: Request, store_id: str) -> Answer:
-        if store_id not in self.stores:
-            return error(404, f"No vector store '{store_id}'.")
-        query = request.json["query"]
-        wanted = set(_terms(query if isinstance(query, str) else " ".join(query)))
-        found = [
-            hit(
-                kept["text"],
-                len(wanted & set(_terms(kept["text"]))) / len(wanted or {""}),
-                file_id=file_id,
-                filename=kept["filename"],
-                **attributes,
-            )
-            for file_id, attributes in self.stores[store_id]["files"].items()
-            if (kept := self.files.get(file_id))
-        ]
-        best = sorted((one for one in found if one["score"] > 0), key=lambda one: one["score"], reverse=True)
-        return reply(search_page(*best[: request.json.get("max_num_results", 10)], query=query))
-
-
-def _deleted(kept: JsonObject, one: str, kind: str) -> Answer:
-    if kept.pop(one, None) is None:
-        return error(404, f"No such {kind}: '{one}'.")
-    return reply({"id": one, "object": f"{kind}.deleted", "deleted": True})
+        told = _words(_items(request.json.get("input") or [])) + len((request.json.get("instructions") or "").split())
+        return reply({"object": "response.input_tokens", "input_tokens": told})
 
 
 def _items(asked: str | list[JsonObject]) -> list[JsonObject]:
@@ -273,26 +221,13 @@ def _text(item: JsonObject) -> str:
     content = item.get("content") or item.get("output") or item.get("arguments") or ""
     if isinstance(content, str):
         return content
-    return " ".join(part.get("text") or "" for part in content)
+    return " ".join(part.get("text") or "" for part in content if isinstance(part, dict))
 
 
 def _words(items: list[JsonObject]) -> int:
     return sum(len(_text(item).split()) for item in items)
 
 
-def _terms(text: str) -> list[str]:
-    return re.findall(r"\w+", text.lower())
-
-
-def _vector(text: str, size: int = 64) -> list[float]:
-    vector = [0.0] * size
-    for term in _terms(text):
-        vector[crc32(term.encode()) % size] += 1.0
-    length = hypot(*vector) or 1.0
-    return [value / length for value in vector]
-
-
-def _form(content: bytes) -> list[Any]:
-    parts = message_from_bytes(content).get_payload()
-    assert isinstance(parts, list)
-    return parts
+def _conversation_of(body: JsonObject) -> str | None:
+    named = body.get("conversation")
+    return named["id"] if isinstance(named, dict) else named

@@ -10,6 +10,9 @@ class Profile(Frozen):
 
     - ``chain`` (``previous_response_id`` works): else ``turns`` replays the stored turns
     - ``stored`` (responses can be retrieved and deleted): else recovery and ``cleanup`` know only our own store
+    - ``conversations`` (the Conversations API): else a session is a chain or a replay
+    - ``resume`` (a background response's stream can be read again from any place): else it is asked about
+    - ``compact`` (``responses/compact``): else ``turns`` has the model write a summary
     - ``background`` (native background mode): else a worker of this process runs the job
     - ``files`` (a Files API): else ``files`` sends the content inline, and text as text
     - ``vector_stores`` (hosted search): else ``index`` searches the embedded index
@@ -24,6 +27,9 @@ class Profile(Frozen):
 
     chain: bool = False
     stored: bool = False
+    conversations: bool = False
+    resume: bool = False
+    compact: bool = False
     background: bool = False
     files: bool = False
     vector_stores: bool = False

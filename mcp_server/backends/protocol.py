@@ -71,6 +71,10 @@ class Backend(Protocol):
         """The JSON that ``respond`` would send."""
         ...
 
+    def resume(self, response_id: str, after: int | None) -> AsyncGenerator[Event]:
+        """A background response's stream after the event ``after``, None for all of it (profile ``resume``)."""
+        ...
+
     async def retrieve(self, response_id: str) -> Answer:
         """The response as it is now (profile ``stored``). A status that has not ended is a normal answer."""
         ...
@@ -81,6 +85,18 @@ class Backend(Protocol):
 
     async def delete(self, response_id: str) -> bool:
         """Delete a stored response (profile ``stored``); False when it was already gone."""
+        ...
+
+    async def compact(self, layout: Layout) -> Answer:
+        """A shorter form of the layout's input (profile ``compact``): ``output`` is the input to go on with."""
+        ...
+
+    async def create_conversation(self) -> str:
+        """Make an empty conversation (profile ``conversations``); returns its id."""
+        ...
+
+    async def delete_conversation(self, conversation_id: str) -> bool:
+        """Delete a conversation; False when it was already gone."""
         ...
 
     async def models(self) -> list[str]:

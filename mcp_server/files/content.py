@@ -10,7 +10,6 @@ from anyio import to_thread
 from mcp_server.backends.profile import Profile
 from mcp_server.backends.protocol import Backend
 from mcp_server.errors import InvalidArgument
-from mcp_server.files.kinds import image_type
 from mcp_server.files.reading import LIMITS, MEGABYTE, Source, read
 from mcp_server.files.roots import Roots
 from mcp_server.files.sources import check, is_file_id
@@ -18,6 +17,7 @@ from mcp_server.files.text import lines_of, not_text, pages_of, text_of
 from mcp_server.files.uploads import Uploads
 from mcp_server.files.urls import is_url, require_public
 from mcp_server.model.answer import SentFile
+from mcp_server.model.media import image_type
 from mcp_server.model.value import JsonObject, Scope
 from mcp_server.store.protocol import Store
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
+from mcp_server.model.media import image_type
+
 Kind = Literal["text", "pdf", "image", "document"]
 """``document`` is what only the backend can read: Office files, e-books, HTML pages."""
 
@@ -28,17 +30,6 @@ def kind_of(path: Path, head: bytes) -> Kind:
     if suffix in IMAGES or image_type(head):
         return "image"
     return "document" if suffix in DOCUMENTS else "text"
-
-
-def image_type(head: bytes) -> str | None:
-    """The media type of an image a model can see, by its signature; None for everything else."""
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if head.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "image/gif"
-    return "image/webp" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else None
 
 
 def looks_binary(content: bytes) -> bool:

@@ -75,6 +75,7 @@ class Citation(Frozen):
     url: str | None = None
     filename: str | None = None
     file_id: str | None = None
+    container_id: str | None = None
     path: str | None = None
     lines: str | None = None
     page: int | None = None
@@ -129,6 +130,7 @@ class Answer(Frozen):
     response_id: str | None = None
     previous_response_id: str | None = None
     conversation: str | None = None
+    service_tier: str | None = None
     model: str | None = None
     tool_calls: list[ToolCall] = []
     citations: list[Citation] = []

@@ -31,9 +31,13 @@ class Activity(Frozen):
 
 
 class Cursor(Frozen):
-    """How far the stream came (``sequence_number``); a resumed stream starts after it."""
+    """How far the stream came (``sequence_number``); a resumed stream starts after it.
+
+    ``mark`` says that an item began or ended here, so that the place is worth keeping for the next process.
+    """
 
     sequence: int
+    mark: bool = False
 
 
 class Finished(Frozen):

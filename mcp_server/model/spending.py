@@ -24,6 +24,14 @@ class Spent(Frozen):
     usage: Usage = Usage(cost_usd=0.0, saved_usd=0.0)
     unpriced: int = 0
 
+    def __add__(self, other: "Spent") -> "Spent":
+        """Both together."""
+        return Spent(
+            requests=self.requests + other.requests,
+            usage=self.usage + other.usage,
+            unpriced=self.unpriced + other.unpriced,
+        )
+
 
 class DaySpent(Frozen):
     """The sum of one model on one day (UTC, ``YYYY-MM-DD``)."""

@@ -36,7 +36,6 @@ async def connect(up: ScriptedUpstream) -> AsyncGenerator[Connect]:
                 "timeout_seconds": 5.0,
                 "max_retries": 2,
                 "retry_delay_seconds": 0.0,
-                "poll_seconds": 0.0,
                 **changes,
             }
             backend = ResponsesBackend("openai", **settings)

@@ -9,6 +9,7 @@ from inline_snapshot import snapshot
 
 from mcp_server.backends.responses.backend import ResponsesBackend
 from mcp_server.backends.responses.profiles import COMPATIBLE
+from mcp_server.errors import UpstreamError
 from mcp_server.model.answer import Answer, Citation, ToolCall, Usage
 from mcp_server.model.events import Activity, Created, Cursor, Finished, TextDelta
 from tests.responses.conftest import Connect
@@ -35,17 +36,20 @@ async def test_a_text_streams_in_pieces_and_ends_with_the_whole_answer(
     up: ScriptedUpstream, backend: ResponsesBackend
 ) -> None:
     up.on(*POST, stream(text_events("Hello there", usage=usage(36, 12, cached=4, written=2, reasoning=5))))
-    assert await events(backend) == [
+    told = await events(backend)
+    assert [event.sequence for event in told if isinstance(event, Cursor)] == list(range(10))
+    assert [event for event in told if not isinstance(event, Cursor) or event.mark] == [
         Created(response_id=RESPONSE_ID),
-        Cursor(sequence=2),
+        Cursor(sequence=2, mark=True),
         TextDelta(text="Hello"),
         TextDelta(text=" there"),
-        Cursor(sequence=8),
+        Cursor(sequence=8, mark=True),
         Finished(
             answer=Answer(
                 status="completed",
                 text="Hello there",
                 response_id=RESPONSE_ID,
+                service_tier="default",
                 model="gpt-6-sol",
                 usage=Usage(
                     input_tokens=36,
@@ -176,7 +180,7 @@ async def test_citations_of_every_kind_are_kept_once(up: ScriptedUpstream, backe
     assert (await answer(backend)).citations == [
         Citation(type="url_citation", url="https://a.example", title="A"),
         Citation(type="file_citation", file_id="file-1", filename="a.pdf"),
-        Citation(type="container_file_citation", file_id="cfile_1", filename="plot.png"),
+        Citation(type="container_file_citation", file_id="cfile_1", container_id="c", filename="plot.png"),
         Citation(type="file_path", file_id="file-2"),
     ]
 
@@ -239,14 +243,15 @@ async def test_a_server_that_does_not_stream_answers_at_once(up: ScriptedUpstrea
     assert finished.answer.text == "Hi"
 
 
-async def test_a_background_response_that_does_not_stream_is_asked_about_until_it_ends(
+async def test_a_background_response_that_does_not_stream_has_an_id_to_ask_about_and_no_end_yet(
     up: ScriptedUpstream, backend: ResponsesBackend
 ) -> None:
     up.on(*POST, reply(response(status="queued")))
-    path = f"/v1/responses/{RESPONSE_ID}"
-    up.on("GET", path, reply(response(status="in_progress")), reply(response("Hi")))
-    assert (await answer(backend, layout(background=True))).text == "Hi"
-    assert len(up.posts()) == 1
+    stream_of_events = backend.respond(layout(background=True))
+    assert await anext(stream_of_events) == Created(response_id=RESPONSE_ID)
+    with pytest.raises(UpstreamError, match="has not ended") as raised:
+        await anext(stream_of_events)
+    assert raised.value.outcome == "unknown"
 
 
 async def test_echoes_of_the_request_are_kept(up: ScriptedUpstream, backend: ResponsesBackend) -> None:

@@ -35,7 +35,6 @@ async def backend(up: StatefulUpstream) -> AsyncGenerator[ResponsesBackend]:
         embedding_model=None,
         timeout_seconds=5,
         max_retries=0,
-        poll_seconds=0,
     )
     yield made
     await made.close()

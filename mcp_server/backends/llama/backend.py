@@ -10,14 +10,13 @@ import structlog
 
 from mcp_server.backends.llama.chat import Reply
 from mcp_server.backends.llama.engine import Engine
-from mcp_server.backends.llama.faults import Crashed, Crowded, crashed_again, crowded_out, not_offered
+from mcp_server.backends.llama.faults import Crashed, Crowded, crashed_again, crowded_out
+from mcp_server.backends.llama.lacking import Lacking
 from mcp_server.backends.llama.prompt import REFUSED, completion
 from mcp_server.backends.llama.vectors import vectors
 from mcp_server.backends.llama.weights import MINILM, SMOLLM2
 from mcp_server.backends.profile import Profile
-from mcp_server.backends.protocol import HostedStores
 from mcp_server.errors import InvalidArgument
-from mcp_server.model.answer import Answer
 from mcp_server.model.events import Activity, Event
 from mcp_server.model.request import Layout
 from mcp_server.model.value import JsonObject
@@ -45,7 +44,7 @@ PROFILE = Profile(
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("responses_mcp.llama")
 
 
-class LlamaBackend:
+class LlamaBackend(Lacking):
     """llama.cpp in a child process, one for chat and one for embeddings, each started when it is first needed.
 
     ``home`` is the state folder, ``model_file`` a GGUF file to use instead of the packaged model. ``context_tokens`` is
@@ -62,11 +61,6 @@ class LlamaBackend:
         self._embedder = Engine(MINILM, folder, name="all-minilm-l6-v2", context=EMBEDDING_CONTEXT, embedding=True)
         # Held by whoever found the shared context full, until that call is over: newcomers wait.
         self._alone = anyio.Semaphore(1)
-
-    @property
-    def stores(self) -> HostedStores:
-        """Not offered."""
-        raise not_offered("vector stores")
 
     async def respond(self, layout: Layout) -> AsyncGenerator[Event]:
         """Answer. A child that dies meanwhile is replaced once, and the answer continued.
@@ -152,26 +146,6 @@ class LlamaBackend:
         """End both children."""
         await self._chat.close()
         await self._embedder.close()
-
-    async def retrieve(self, response_id: str) -> Answer:
-        """Not offered."""
-        raise not_offered(f"stored response {response_id}")
-
-    async def cancel(self, response_id: str) -> Answer:
-        """Not offered."""
-        raise not_offered(f"background response {response_id}")
-
-    async def delete(self, response_id: str) -> bool:
-        """Not offered."""
-        raise not_offered(f"stored response {response_id}")
-
-    async def upload(self, filename: str, content: bytes, purpose: str) -> str:
-        """Not offered."""
-        raise not_offered(f"place for the file {filename} ({len(content)} bytes, {purpose})")
-
-    async def delete_file(self, file_id: str) -> bool:
-        """Not offered."""
-        raise not_offered(f"uploaded file {file_id}")
 
     async def _attempt(self, reply: Reply, room: AsyncExitStack) -> AsyncGenerator[Event]:
         """Go through a child once, as far as that leads; ``reply`` knows whether it was to the end."""

@@ -1,13 +1,12 @@
 """A Responses API server as a ``Backend``: what it can do is its profile, what it is told is the layout."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing
-
-import anyio
+from typing import TYPE_CHECKING
 
 from mcp_server.backends.profile import Profile
 from mcp_server.backends.responses import models
-from mcp_server.backends.responses.body import count_body, create_body
+from mcp_server.backends.responses.body import compact_body, count_body, create_body
 from mcp_server.backends.responses.connection import Connection, Reply, path
 from mcp_server.backends.responses.embeddings import embed
 from mcp_server.backends.responses.parse import objects, parse_answer
@@ -15,10 +14,13 @@ from mcp_server.backends.responses.retries import Retries
 from mcp_server.backends.responses.stores import ResponsesStores, made_id
 from mcp_server.backends.responses.stream import read_events
 from mcp_server.errors import UpstreamError
-from mcp_server.model.answer import ENDED, Answer
-from mcp_server.model.events import Event, Finished
+from mcp_server.model.answer import Answer
+from mcp_server.model.events import Event
 from mcp_server.model.request import Layout
 from mcp_server.model.value import JsonObject
+
+if TYPE_CHECKING:
+    from openai import AsyncStream
 
 UPLOAD_SECONDS = 30 * 24 * 3600
 """How long an uploaded file lives: the longest the API allows."""
@@ -43,13 +45,11 @@ class ResponsesBackend:
         timeout_seconds: float,
         max_retries: int,
         retry_delay_seconds: float = 0.5,
-        poll_seconds: float = 2.0,
     ) -> None:
         self._name = name
         self._profile = profile
         self._model = model
         self._embedding_model = embedding_model
-        self._poll_seconds = poll_seconds
         self._connection = Connection(
             api_key=api_key,
             base_url=base_url,
@@ -73,16 +73,17 @@ class ResponsesBackend:
         """Hosted vector stores (profile ``vector_stores``)."""
         return self._stores
 
-    async def respond(self, layout: Layout) -> AsyncGenerator[Event]:
+    def respond(self, layout: Layout) -> AsyncGenerator[Event]:
         """Send the request and yield what happens, ``Finished`` last. Close the generator to stop the work upstream.
 
         A background response goes on upstream when its stream is closed: ``cancel`` ends it.
         """
-        stream, attempts = await self._connection.stream("/responses", self.body(layout))
-        silence_seconds = self._connection.timeout_seconds
-        async with aclosing(read_events(stream, silence_seconds=silence_seconds, attempts=attempts)) as events:
-            async for event in events:
-                yield Finished(answer=await self._ended(event.answer)) if isinstance(event, Finished) else event
+        return self._told(self._connection.stream("/responses", self.body(layout)))
+
+    def resume(self, response_id: str, after: int | None) -> AsyncGenerator[Event]:
+        """A background response's stream after the event ``after``, None for all of it."""
+        place: JsonObject = {} if after is None else {"starting_after": after}
+        return self._told(self._connection.reread(path("responses", response_id), {"stream": "true", **place}))
 
     def body(self, layout: Layout) -> JsonObject:
         """The JSON that ``respond`` would send."""
@@ -99,6 +100,20 @@ class ResponsesBackend:
     async def delete(self, response_id: str) -> bool:
         """Delete a stored response; False when it was already gone."""
         return await self._connection.delete(path("responses", response_id))
+
+    async def compact(self, layout: Layout) -> Answer:
+        """A shorter form of the layout's input; ``output`` is the input to go on with."""
+        body = compact_body(layout, self._profile)
+        reply = await self._connection.post("/responses/compact", body, repeatable=False)
+        return parse_answer({"status": "completed", "model": layout.model, **reply.body}, attempts=reply.attempts)
+
+    async def create_conversation(self) -> str:
+        """Make an empty conversation; returns its id."""
+        return made_id(await self._connection.post("/conversations", {}, repeatable=False))
+
+    async def delete_conversation(self, conversation_id: str) -> bool:
+        """Delete a conversation; False when it was already gone."""
+        return await self._connection.delete(path("conversations", conversation_id))
 
     async def models(self) -> list[str]:
         """Ids of the models it offers, the default one first: the configured one, else by ``models.in_order``."""
@@ -153,6 +168,13 @@ class ResponsesBackend:
         """Close the connections."""
         await self._connection.close()
 
+    async def _told(self, opening: "Awaitable[tuple[AsyncStream[object], int]]") -> AsyncGenerator[Event]:
+        stream, attempts = await opening
+        silence_seconds = self._connection.timeout_seconds
+        async with aclosing(read_events(stream, silence_seconds=silence_seconds, attempts=attempts)) as events:
+            async for event in events:
+                yield event
+
     async def _listed_models(self) -> list[JsonObject]:
         return objects((await self._connection.get("/models")).body.get("data"))
 
@@ -166,13 +188,6 @@ class ResponsesBackend:
                 outcome="not_sent",
             )
         return self._embedding_model
-
-    async def _ended(self, answer: Answer) -> Answer:
-        # Only a server that does not stream background responses leaves one open.
-        while answer.status not in ENDED:
-            await anyio.sleep(self._poll_seconds)
-            answer = await self.retrieve(answer.response_id or "")
-        return answer
 
 
 def _answer(reply: Reply) -> Answer:

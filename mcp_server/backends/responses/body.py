@@ -24,20 +24,24 @@ _COUNTED = frozenset(
 )
 """What ``responses.input_tokens.count`` takes; it refuses everything else."""
 
+_COMPACTED = frozenset({"model", "input", "previous_response_id", "prompt_cache_key", "service_tier"})
+"""What ``responses.compact`` is told; of the cache's options it takes fewer values than ``responses.create``."""
+
 
 def create_body(layout: Layout, profile: Profile) -> JsonObject:
-    """The JSON body of a streamed ``POST /responses``. Parameters nobody knows are passed on by name."""
+    """The JSON body of a ``POST /responses``. Parameters nobody knows are passed on by name."""
     body: JsonObject = {
         **layout.params,
         "model": layout.model,
-        "input": layout.input,
+        "input": layout.input or None,
         "instructions": layout.instructions,
         "previous_response_id": layout.previous_response_id,
+        "conversation": layout.conversation,
         "prompt_cache_key": layout.cache_key or layout.params.get("prompt_cache_key"),
         "text": _text(layout),
         "store": _store(layout, profile),
         "background": layout.background or None,
-        "stream": True,
+        "stream": not _windowed(layout),
     }
     return {name: value for name, value in body.items() if value is not None}
 
@@ -45,6 +49,11 @@ def create_body(layout: Layout, profile: Profile) -> JsonObject:
 def count_body(layout: Layout, profile: Profile) -> JsonObject:
     """The JSON body that counts the same request's input tokens."""
     return {name: value for name, value in create_body(layout, profile).items() if name in _COUNTED}
+
+
+def compact_body(layout: Layout, profile: Profile) -> JsonObject:
+    """The JSON body that compacts the same request's input. Instructions are left out: they would be compacted too."""
+    return {name: value for name, value in create_body(layout, profile).items() if name in _COMPACTED}
 
 
 def _text(layout: Layout) -> JsonObject | None:
@@ -57,6 +66,12 @@ def _text(layout: Layout) -> JsonObject | None:
             "strict": layout.strict,
         }
     return text or None
+
+
+def _windowed(layout: Layout) -> bool:
+    # Work that may take hours, at a discount, cannot be streamed.
+    options: JsonObject = layout.params.get("background_options") or {}
+    return options.get("completion_window", "soonest") != "soonest"
 
 
 def _store(layout: Layout, profile: Profile) -> bool | None:

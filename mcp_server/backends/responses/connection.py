@@ -93,13 +93,22 @@ class Connection:
 
     async def stream(self, url: str, body: JsonObject) -> "tuple[AsyncStream[object], int]":
         """Send a JSON object and return its open answer, which the caller must close, and the number of requests."""
+        return await self._open("post", url, repeatable=False, body=body)
 
+    async def reread(self, url: str, params: JsonObject) -> "tuple[AsyncStream[object], int]":
+        """Read a stream again that a request opened before; like ``stream``, but it creates nothing."""
+        return await self._open("get", url, repeatable=True, options={"params": params})
+
+    async def _open(
+        self, method: str, url: str, *, repeatable: bool, **arguments: Any
+    ) -> "tuple[AsyncStream[object], int]":
         async def send(client: "AsyncOpenAI") -> "AsyncStream[object]":
             from openai import AsyncStream  # noqa: PLC0415 - off the start-up path
 
-            return await client.post(url, body=body, cast_to=object, stream=True, stream_cls=AsyncStream[object])
+            asked = getattr(client, method)
+            return await asked(url, cast_to=object, stream=True, stream_cls=AsyncStream[object], **arguments)
 
-        return await self._tried(send, repeatable=False)
+        return await self._tried(send, repeatable=repeatable)
 
     async def close(self) -> None:
         """Close what connections there are."""

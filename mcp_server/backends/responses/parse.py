@@ -1,11 +1,12 @@
 """From one response object to an ``Answer``, read as plain JSON: the SDK's models accept any shape, we do not."""
 
-import json
 from collections.abc import Iterator
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
+from mcp_server.backends.artifacts import artifacts, lost
+from mcp_server.backends.calls import open_calls
 from mcp_server.backends.responses import faults
-from mcp_server.model.answer import Answer, Citation, Status, ToolCall, Usage
+from mcp_server.model.answer import Answer, Citation, Status, Usage
 from mcp_server.model.value import JsonObject
 
 _STATUSES: dict[str, Status] = {status: status for status in get_args(Status) if status != "unknown"}
@@ -22,20 +23,26 @@ def parse_answer(response: object, *, attempts: int = 1) -> Answer:
     if not isinstance(response_id, str) or status is None or not isinstance(output, list | None):
         raise faults.bad_response("something that is not a response object", attempts=attempts)
     items = objects(cast("object", output))
+    made = artifacts(response_id, items)
     return Answer(
         status=status,
         text=_visible_text(items),
         response_id=response_id,
         previous_response_id=string(body.get("previous_response_id")),
+        conversation=string(mapping(body.get("conversation")).get("id")),
+        service_tier=string(body.get("service_tier")),
         model=string(body.get("model")),
-        tool_calls=[call for item in items if (call := _tool_call(item))],
+        tool_calls=[call for _, call in open_calls(items)],
         citations=list(dict.fromkeys(_citations(items))),
+        artifacts=made,
+        reasoning_summary="\n\n".join(_summaries(items)) or None,
         refusal="".join(_parts(items, "refusal", "refusal")) or None,
         incomplete_reason=string(mapping(body.get("incomplete_details")).get("reason")),
         usage=_usage(body.get("usage")),
         output=items,
         cache_key=string(body.get("prompt_cache_key")),
         failure=faults.failed_response(mapping(body.get("error")), attempts) if status == "failed" else None,
+        warnings=lost(items, made),
         attempts=attempts,
     )
 
@@ -73,19 +80,13 @@ def _parts(items: list[JsonObject], kind: str, field: str) -> Iterator[str]:
             yield string(part.get(field)) or ""
 
 
-def _tool_call(item: JsonObject) -> ToolCall | None:
-    call_id, name = string(item.get("call_id")) or string(item.get("id")) or "", string(item.get("name")) or ""
-    match item.get("type"):
-        case "function_call":
-            return ToolCall(call_id=call_id, name=name, arguments=_as_text(item.get("arguments")))
-        case "custom_tool_call":
-            return ToolCall(call_id=call_id, name=name, type="custom", input=_as_text(item.get("input")))
-        case _:
-            return None
-
-
-def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps({} if value is None else value)
+def _summaries(items: list[JsonObject]) -> Iterator[str]:
+    for item in items:
+        if item.get("type") == "reasoning":
+            parts = objects(item.get("summary"))
+            yield from (
+                text for part in parts if part.get("type") == "summary_text" and (text := string(part.get("text")))
+            )
 
 
 def _citations(items: list[JsonObject]) -> Iterator[Citation]:
@@ -98,6 +99,7 @@ def _citations(items: list[JsonObject]) -> Iterator[Citation]:
                     url=string(note.get("url")),
                     filename=string(note.get("filename")),
                     file_id=string(note.get("file_id")),
+                    container_id=string(note.get("container_id")),
                 )
 
 

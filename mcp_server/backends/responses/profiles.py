@@ -5,6 +5,9 @@ from mcp_server.backends.profile import Profile
 OPENAI = Profile(
     chain=True,
     stored=True,
+    conversations=True,
+    resume=True,
+    compact=True,
     background=True,
     files=True,
     vector_stores=True,
@@ -29,6 +32,8 @@ OPENAI = Profile(
             "computer_use_preview",
             "tool_search",
             "programmatic_tool_calling",
+            "namespace",
+            "web_search_preview_2025_03_11",
         }
     ),
     prompt_cache_key=True,

@@ -12,7 +12,7 @@ import anyio
 from mcp_server.backends.responses import faults
 from mcp_server.backends.responses.parse import mapping, objects, parse_answer, string
 from mcp_server.model.answer import ENDED, Answer
-from mcp_server.model.events import Activity, Created, Cursor, Event, Finished, TextDelta
+from mcp_server.model.events import Activity, Created, Cursor, Event, Finished, TextDelta, Thought
 from mcp_server.model.value import JsonObject
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ ITEM_ACTIVITIES = {
     "computer_call": "operating a computer",
 }
 """What a person is told when an output item of this type begins."""
+
+ITEM_BORDERS = frozenset({"response.output_item.added", "response.output_item.done"})
 
 TERMINAL = {
     "response.completed": "completed",
@@ -110,6 +112,9 @@ async def _read_whole(stream: "AsyncStream[object]", silence_seconds: float, att
     except faults.foreign() as error:
         raise faults.translated(error, attempts=attempts) from error
     yield Created(response_id=answer.response_id or "")
+    if answer.status not in ENDED:
+        # Work in the background that is not streamed: whoever has its id asks how it ends.
+        raise faults.bad_response("a response that has not ended", attempts=attempts)
     yield Finished(answer=answer)
 
 
@@ -132,12 +137,16 @@ class Reader:
         yield from self._announce(mapping(raw.get("response")).get("id"))
         if kind == "response.output_text.delta":
             yield from self._delta(raw)
-        elif kind in {"response.output_item.added", "response.output_item.done"}:
+        elif kind == "response.reasoning_summary_text.delta" and (thought := string(raw.get("delta"))):
+            yield Thought(text=thought)
+        elif kind in ITEM_BORDERS:
             yield from self._item(kind, raw)
-        elif kind in TERMINAL:
-            yield self._finish(TERMINAL[kind], mapping(raw.get("response")))
         elif kind in ACTIVITIES:
             yield Activity(message=ACTIVITIES[kind])
+        if isinstance(sequence := raw.get("sequence_number"), int):
+            yield Cursor(sequence=sequence, mark=kind in ITEM_BORDERS)
+        if kind in TERMINAL:
+            yield self._finish(TERMINAL[kind], mapping(raw.get("response")))
 
     def _announce(self, response_id: object) -> Iterator[Event]:
         # Normally with response.created; compatible servers begin with whatever they like.
@@ -159,8 +168,6 @@ class Reader:
             self._commentary.add(index)
         elif (kind_of_item := string(item.get("type"))) in ITEM_ACTIVITIES:
             yield Activity(message=ITEM_ACTIVITIES[kind_of_item or ""])
-        if isinstance(sequence := raw.get("sequence_number"), int):
-            yield Cursor(sequence=sequence)
 
     def _finish(self, status: str, response: JsonObject) -> Event:
         # Some servers leave the output out of the last event: the items have all been seen by then.
