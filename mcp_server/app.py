@@ -18,6 +18,8 @@ from mcp_server.files.roots import Roots
 from mcp_server.index.search import SearchIndex, open_index
 from mcp_server.index.updates import Updates
 from mcp_server.model.value import Scope
+from mcp_server.money.budget import Budget
+from mcp_server.money.prices import Prices
 from mcp_server.settings import Settings
 from mcp_server.store.protocol import Store
 from mcp_server.store.sqlite import open_sqlite
@@ -37,6 +39,7 @@ class App:
     index: SearchIndex
     updates: Updates
     turns: Turns
+    prices: Prices
     now: Callable[[], float] = time.time
 
     def scope(self, owner: str) -> Scope:
@@ -49,8 +52,8 @@ class App:
         Raises:
             ConfigurationError: it names the setting and what would be right.
         """
-        if self.settings.problem:
-            raise ConfigurationError(self.settings.problem)
+        if problem := self.settings.problem or self.prices.problem:
+            raise ConfigurationError(problem)
 
 
 @asynccontextmanager
@@ -58,6 +61,7 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
     """Open the store and the backend and begin to look after jobs; on the way out let go of all that still run."""
     store = await open_sqlite(configuration.sqlite_path(settings))
     backend = open_backend(settings)
+    prices = Prices.load(settings, free=backend.profile.free)
     try:
         async with anyio.create_task_group() as tasks:
             ground = Ground(
@@ -68,6 +72,8 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
                 worker=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
                 keep=settings.store_responses,
                 models=DefaultModel(backend, settings.model),
+                costs=prices,
+                budget=Budget.of(settings, prices),
                 timeout_seconds=settings.timeout_seconds,
             )
             turns = Turns(ground, tasks)
@@ -82,6 +88,7 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
                     index=index,
                     updates=Updates(index, tasks),
                     turns=turns,
+                    prices=prices,
                 )
             finally:
                 tasks.cancel_scope.cancel()

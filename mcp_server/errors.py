@@ -5,6 +5,7 @@
     ├── NotThere             a name or id this caller does not have
     ├── Conflict             the same request_key with other arguments, a name already taken
     ├── NotYet               a documented thing that this version does not do
+    ├── BudgetExceeded       what was spent has reached a budget that the user set
     ├── ConfigurationError   a setting is missing or wrong: the message names it
     ├── EngineError          the embedded engine could not be fetched, started or used
     ├── UpstreamError        the backend answered with an error, or not at all
@@ -58,6 +59,12 @@ class NotYet(ServerError):
     """Documented, but not in this version; refused rather than ignored."""
 
     code = "not_supported"
+
+
+class BudgetExceeded(ServerError):
+    """A budget is used up; nothing was sent."""
+
+    code = "budget"
 
 
 class ConfigurationError(ServerError):
@@ -132,12 +139,16 @@ class InternalError(ServerError):
 
 
 class CallFailed(ServerError):
-    """A job ended without an answer. Its ``stored`` failure is told as it was; ``job_id`` leads to it."""
+    """A job ended without an answer. Its ``stored`` failure is told as it was; ``job_id`` leads to it.
 
-    def __init__(self, stored: Failure, job_id: str) -> None:
+    ``partial`` is the text that had arrived before it failed.
+    """
+
+    def __init__(self, stored: Failure, job_id: str, partial: str | None = None) -> None:
         super().__init__(stored.message, retryable=stored.retryable)
         self.stored = stored
         self.job_id = job_id
+        self.partial = partial
 
     def failure(self) -> Failure:
         """The job's own failure."""

@@ -4,6 +4,7 @@ An empty string and an unexpanded ``${NAME}`` count as unset: hosts pass both fo
 here stops the server. What is wrong or not there yet is kept as ``problem`` and told by the tools that need it.
 """
 
+import math
 import os
 import re
 import tomllib
@@ -22,8 +23,6 @@ BackendName = Literal["openai", "azure", "bedrock", "compatible", "local"]
 BACKENDS: tuple[BackendName, ...] = ("openai", "azure", "bedrock", "compatible", "local")
 
 LATER = (
-    "RESPONSES_MCP_DAILY_BUDGET_USD",
-    "RESPONSES_MCP_SESSION_BUDGET_USD",
     "RESPONSES_MCP_AUTH_TOKENS",
     "RESPONSES_MCP_AUTH_ISSUER",
     "RESPONSES_MCP_AUTH_AUDIENCE",
@@ -49,6 +48,8 @@ class Settings(Frozen):
     timeout_seconds: float = 600.0
     max_retries: int = 2
     store_responses: bool = True
+    daily_budget_usd: float | None = None
+    session_budget_usd: float | None = None
     local_model: Path | None = None
     log_level: str = "info"
     log_format: Literal["auto", "console", "json"] = "auto"
@@ -112,6 +113,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         ),
         "max_retries": read.value("RESPONSES_MCP_MAX_RETRIES", _retries, 2, "a whole number from 0 to 10"),
         "store_responses": read.value("RESPONSES_MCP_STORE_RESPONSES", _flag, True, "true or false"),
+        "daily_budget_usd": read.value("RESPONSES_MCP_DAILY_BUDGET_USD", _dollars, None, "an amount above 0"),
+        "session_budget_usd": read.value("RESPONSES_MCP_SESSION_BUDGET_USD", _dollars, None, "an amount above 0"),
         "local_model": read.value("RESPONSES_MCP_LOCAL_MODEL", _path, None, "the path of a GGUF file"),
         "log_level": read.value("RESPONSES_MCP_LOG_LEVEL", _level, "info", "debug, info, warning or error"),
         "log_format": read.value("RESPONSES_MCP_LOG_FORMAT", _format, "auto", "auto, console or json"),
@@ -197,6 +200,13 @@ def _within(low: float, high: float) -> Callable[[str], float]:
 
 def _retries(text: str) -> int:
     return int(_within(0, 10)(str(int(text))))
+
+
+def _dollars(text: str) -> float | None:
+    amount = float(text)
+    if not 0 < amount < math.inf:
+        raise ValueError(text)
+    return amount
 
 
 def _flag(text: str) -> bool:

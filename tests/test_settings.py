@@ -63,6 +63,11 @@ def test_the_environment_wins_over_the_file_and_the_file_over_the_defaults(tmp_p
         ("RESPONSES_MCP_ALLOWED_ROOTS", "/nowhere", "existing folders"),
         ("RESPONSES_MCP_BACKEND", "watson", "auto, openai"),
         ("RESPONSES_MCP_STORE", "mysql://x", "sqlite:///"),
+        ("RESPONSES_MCP_DAILY_BUDGET_USD", "0", "an amount above 0"),
+        ("RESPONSES_MCP_DAILY_BUDGET_USD", "nan", "an amount above 0"),
+        ("RESPONSES_MCP_SESSION_BUDGET_USD", "-1", "an amount above 0"),
+        ("RESPONSES_MCP_SESSION_BUDGET_USD", "inf", "an amount above 0"),
+        ("RESPONSES_MCP_SESSION_BUDGET_USD", "$5", "an amount above 0"),
         ("RESPONSES_MCP_AUTH_TOKENS", "a:b", "does not honour it"),
     ],
 )
@@ -91,9 +96,12 @@ def test_right_values_are_taken(tmp_path: Path) -> None:
         RESPONSES_MCP_LOG_LEVEL="DEBUG",
         RESPONSES_MCP_ALLOWED_ROOTS=str(tmp_path),
         RESPONSES_MCP_MAX_RETRIES="0",
+        RESPONSES_MCP_DAILY_BUDGET_USD="5",
+        RESPONSES_MCP_SESSION_BUDGET_USD="0.25",
     )
     assert told.problem is None
     assert (told.local_model, told.store_responses, told.max_retries) == (model, False, 0)
+    assert (told.daily_budget_usd, told.session_budget_usd) == (5.0, 0.25)
     assert (told.log_format, told.log_level, told.allowed_roots) == ("json", "debug", (tmp_path.resolve(),))
 
 

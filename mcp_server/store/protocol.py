@@ -12,6 +12,7 @@ from mcp_server.model.answer import Answer, Failure, Status
 from mcp_server.model.document import Chunk, IndexedFile
 from mcp_server.model.job import Job
 from mcp_server.model.session import KeptObject, Session, Turn
+from mcp_server.model.spending import DaySpent, Spending, Spent
 from mcp_server.model.value import Scope
 
 
@@ -23,8 +24,12 @@ class Jobs(Protocol):
 
         Raises:
             Conflict: that key is taken by a job with another fingerprint. Exactly one of several racing callers
-                inserts; the others get its job.
+                inserts; the others get its job. A job that failed has given its key free.
         """
+        ...
+
+    async def keyed(self, scope: Scope, request_key: str) -> Job | None:
+        """The caller's job that was admitted with this key, or None."""
         ...
 
     async def claim(self, job_id: str, worker: str, lease_until: float) -> Job | None:
@@ -36,18 +41,34 @@ class Jobs(Protocol):
         ...
 
     async def note(
-        self, job_id: str, *, sent: bool | None = None, response_id: str | None = None, cursor: int | None = None
-    ) -> None:
-        """Record what is known while the job runs; None leaves a value as it is."""
+        self,
+        job_id: str,
+        *,
+        worker: str | None = None,
+        sent: bool | None = None,
+        response_id: str | None = None,
+        cursor: int | None = None,
+    ) -> bool:
+        """Record what is known while the job runs; None leaves a value as it is.
+
+        Returns False, and records nothing, when it has ended or is not (any more) that of the ``worker`` named.
+        """
         ...
 
     async def settle(
-        self, job_id: str, status: Status, *, answer: Answer | None, failure: Failure | None, turns: Sequence[Turn] = ()
+        self,
+        job_id: str,
+        status: Status,
+        *,
+        answer: Answer | None,
+        failure: Failure | None,
+        turns: Sequence[Turn] = (),
+        spent: Sequence[Spending] = (),
     ) -> Job:
-        """End the job, append ``turns`` and move its session's head to the last of them, in one transaction.
+        """End the job, append ``turns``, move its session's head to the last of them, and add ``spent`` to the ledger.
 
-        The session is created if it is not there; its instructions and model become those of the last turn. A job that
-        has already ended is returned unchanged and nothing is written.
+        All of it is one transaction. The session is created if it is not there; its conversation, instructions and
+        model become those of the last turn. A job that has already ended is returned unchanged and nothing is written.
         """
         ...
 
@@ -67,9 +88,12 @@ class Jobs(Protocol):
         """Renew the leases of ``worker``; return its unfinished jobs that somebody asked to cancel."""
         ...
 
-    async def take_over(self, backend: str, worker: str, lease_until: float, now: float) -> list[Job]:
+    async def take_over(
+        self, backend: str, worker: str, lease_until: float, now: float, *, again: bool = False
+    ) -> list[Job]:
         """Give ``worker`` every unfinished job of ``backend`` whose lease has run out, each to exactly one caller.
 
+        What was never sent is queued again; with ``again`` (only right where running twice costs nothing) all of it.
         Returns the jobs that are now this worker's, of all owners.
         """
         ...
@@ -106,7 +130,7 @@ class Sessions(Protocol):
         ...
 
     async def rename(self, scope: Scope, name: str, to: str) -> None:
-        """Rename it, in its turns and unfinished jobs too.
+        """Rename it, in its turns, its unfinished jobs and the ledger too.
 
         Raises:
             NotThere: no such session.
@@ -128,6 +152,27 @@ class Sessions(Protocol):
 
     async def forget(self, scope: Scope, response_ids: Sequence[str]) -> int:
         """Delete turns; a session whose head was among them has no head any more. Returns how many went."""
+        ...
+
+
+class Spendings(Protocol):
+    """The ledger that ``Jobs.settle`` writes. Nothing takes a line out of it again.
+
+    A session's name counts as it was used: what an earlier session of that name has spent is in its sum.
+    """
+
+    async def total(
+        self, scope: Scope, *, since: float | None = None, until: float | None = None, session: str | None = None
+    ) -> Spent:
+        """The sum of the caller's lines from ``since`` on and before ``until``, of one session or of all."""
+        ...
+
+    async def by_day(self, scope: Scope, since: float | None = None, *, session: str | None = None) -> list[DaySpent]:
+        """The sums per day (UTC) and model from ``since`` on, oldest first; a line without a model is ``unknown``."""
+        ...
+
+    async def scopes(self, owner: str) -> list[Scope]:
+        """Where ``owner`` has lines: one scope per backend, by its name."""
         ...
 
 
@@ -185,7 +230,7 @@ class Index(Protocol):
 
 
 class Store(Protocol):
-    """The four rooms of one database."""
+    """The five rooms of one database."""
 
     @property
     def jobs(self) -> Jobs:
@@ -195,6 +240,11 @@ class Store(Protocol):
     @property
     def sessions(self) -> Sessions:
         """Conversations."""
+        ...
+
+    @property
+    def spendings(self) -> Spendings:
+        """What was used and what it cost."""
         ...
 
     @property

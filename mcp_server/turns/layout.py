@@ -1,69 +1,101 @@
-"""From what a tool asks to exactly what is sent: continuity, order, cache key, the backend's limits."""
+"""From what a tool asks to exactly what is sent: continuity, order, cache, the backend's limits."""
 
-import hashlib
 import json
+from dataclasses import dataclass
 
 from mcp_server.backends.profile import Profile
 from mcp_server.errors import InvalidArgument, NotThere
 from mcp_server.model.answer import Answer
 from mcp_server.model.request import Layout, TurnRequest
-from mcp_server.model.session import Turn
-from mcp_server.model.value import Frozen, JsonObject, Scope
+from mcp_server.model.value import JsonObject, Scope
 from mcp_server.schemas.strict import Prepared, for_grammar, prepare
-from mcp_server.store.protocol import Store
+from mcp_server.turns import hygiene
+from mcp_server.turns.caching import cache_key, check_retention, retention
+from mcp_server.turns.past import Past, replayed
+from mcp_server.turns.tool_outputs import answered, open_calls
 
 REPLAYED = ("reasoning.encrypted_content",)
 """What a stateless request must ask for, so that its reasoning can travel with the next one."""
 
+NEW = "new"
+"""``options.conversation`` that asks for a conversation to be made."""
 
-class Past(Frozen):
-    """What a turn continues: the chain of turns we hold, and the response id it ends at (maybe foreign to us)."""
 
-    head: str | None = None
-    turns: list[Turn] = []
-    instructions: str | None = None
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The wire request, how its JSON answer is to be read, and what to warn of.
+
+    ``static`` are the hashes of its static parts. ``chained`` says that it continues a response by its id.
+    """
+
+    layout: Layout
+    prepared: Prepared | None
+    static: dict[str, str]
+    warnings: list[str]
+
+    @property
+    def chained(self) -> bool:
+        """True when the upstream has to remember what came before."""
+        return self.layout.previous_response_id is not None
 
 
 def lay_out(
-    request: TurnRequest, *, items: list[JsonObject], past: Past, profile: Profile, scope: Scope, model: str, keep: bool
-) -> tuple[Layout, Prepared | None]:
-    """The wire request, and how its JSON answer is to be read when it has a schema.
+    request: TurnRequest,
+    *,
+    items: list[JsonObject],
+    past: Past,
+    profile: Profile,
+    scope: Scope,
+    model: str | None,
+    keep: bool,
+    forgotten: bool = False,
+) -> Plan:
+    """What is to be sent.
 
-    ``items`` are this turn's own with its files in them; ``keep`` is the default of ``store``.
+    ``items`` are this turn's own with its files in them; ``keep`` is the default of ``store``. ``forgotten`` says that
+    the upstream has turned out not to have what came before.
 
     Raises:
-        InvalidArgument: the backend refuses a parameter, or the schema cannot be sent.
+        InvalidArgument: the backend refuses a parameter, the schema cannot be sent, or tool calls stay unanswered.
         NotThere: ``previous_response_id`` is unknown and the backend cannot continue it by itself.
     """
     check_params(request.params, profile)
+    check_retention(model, request.params)
     store = keep if request.store is None else request.store
-    chained = profile.chain and store and (not past.turns or past.turns[-1].stored)
-    if past.head and not chained and not past.turns:
+    conversation = None if request.compact or forgotten else _conversation(request, past, store=store)
+    # What is kept there can be continued also by a turn that is not to be kept.
+    chainable = profile.chain and conversation is None and not forgotten
+    head, unkept = past.kept_upstream if chainable else (None, past.turns)
+    if past.head and not past.turns and not (head or conversation):
         raise NotThere(
             f"previous_response_id {past.head!r} is not known here, and what came before cannot be replayed; "
             "continue a response this server made, or a session."
         )
+    before = [] if conversation else replayed(unkept, portable=not profile.stored)
+    own = [*_outputs(request, items, past), *items]
     prepared = _prepared(request, profile)
     instructions = request.instructions or past.instructions
-    params = dict(request.params)
-    if profile.stored and not store:
-        params["include"] = sorted({*params.get("include", ()), *REPLAYED})
-    replayed = [] if chained else [item for turn in past.turns for item in (*turn.input, *turn.output)]
     layout = Layout(
         model=model,
-        input=[*replayed, *items],
-        new_from=len(replayed),
+        input=[*before, *own],
+        new_from=len(before),
         instructions=instructions,
-        previous_response_id=past.head if chained else None,
+        previous_response_id=head,
+        conversation=conversation,
         store=store,
         background=request.background and profile.background and store,
         json_schema=prepared.json_schema if prepared else None,
         schema_name=request.extraction.name if request.extraction else "result",
         strict=prepared.strict if prepared else True,
-        cache_key=_cache_key(scope, request, instructions) if profile.prompt_cache_key else None,
-        params=params,
+        cache_key=cache_key(scope, request, instructions) if profile.prompt_cache_key else None,
+        params=_params(request.params, profile, model, store=store),
     )
-    return layout, prepared
+    static = hygiene.static_parts(layout)
+    last = past.turns[-1].static if past.turns else {}
+    warnings = [*hygiene.changed(last, static), *hygiene.churn(layout)] if profile.prompt_cache_key else []
+    if prepared and prepared.reason:
+        warnings.append(prepared.reason)
+    return Plan(layout=layout, prepared=prepared, static=static, warnings=warnings)
 
 
 def check_params(params: JsonObject, profile: Profile) -> None:
@@ -75,6 +107,8 @@ def check_params(params: JsonObject, profile: Profile) -> None:
     for name in params:
         if name in profile.refused:
             raise InvalidArgument(f"options: this backend does not take {name!r}; leave it out.")
+    if params.get("conversation") == NEW and not profile.conversations:
+        raise InvalidArgument("options: this backend has no conversations; leave it out, a session works without one.")
     for tool in params.get("tools", ()):
         kind = tool.get("type")
         if kind in ("function", "custom"):
@@ -89,10 +123,71 @@ def check_params(params: JsonObject, profile: Profile) -> None:
 def next_try(layout: Layout, answer: Answer, message: str, *, chained: bool) -> Layout:
     """The same request again after an invalid answer: that answer and what is wrong with it come before it."""
     told: JsonObject = {"role": "user", "content": message}
+    if layout.conversation:
+        return layout.model_copy(update={"input": [told], "new_from": 0})
     if chained:
         return layout.model_copy(update={"input": [told], "new_from": 0, "previous_response_id": answer.response_id})
     said = [*layout.input, *answer.output]
     return layout.model_copy(update={"input": [*said, told], "new_from": len(said)})
+
+
+def with_parts(items: list[JsonObject], parts: list[JsonObject]) -> list[JsonObject]:
+    """The input with the files' parts before the user's last text: static first, the question last."""
+    if not parts:
+        return items
+    if not items or items[-1].get("role") != "user":
+        return [*items, {"role": "user", "content": parts}]
+    content = items[-1].get("content")
+    own = [{"type": "input_text", "text": content}] if isinstance(content, str) else list(content or ())
+    return [*items[:-1], {**items[-1], "content": [*parts, *own]}]
+
+
+def _outputs(request: TurnRequest, items: list[JsonObject], past: Past) -> list[JsonObject]:
+    """The answers to the tool calls of the turn before, which all need one, in whatever form they were given."""
+    if request.compact:
+        return []
+    if request.tool_outputs:
+        return answered(request.tool_outputs, past.turns)
+    given = {item.get("call_id") or item.get("approval_request_id") or item.get("id") for item in items}
+    if waiting := [call.call_id for call in open_calls(past.turns) if call.call_id not in given]:
+        raise InvalidArgument(
+            f"tool_outputs: the turn before made tool calls that nobody has answered yet; answer {waiting} first, or "
+            "continue from an earlier response."
+        )
+    return []
+
+
+def _conversation(request: TurnRequest, past: Past, *, store: bool) -> str | None:
+    """The upstream's conversation that holds the history, if it is one that does."""
+    given: str | JsonObject | None = request.params.get("conversation")
+    named: str | None = given.get("id") if isinstance(given, dict) else given
+    if named and past.head and named != past.conversation:
+        raise InvalidArgument(
+            "options: the session has turns outside this conversation; start a new session for the conversation."
+        )
+    found = named or past.conversation
+    if found and not store:
+        if named:
+            raise InvalidArgument("store: a conversation is kept upstream; leave out store: false, or conversation.")
+        return None
+    return found
+
+
+def _params(given: JsonObject, profile: Profile, model: str | None, *, store: bool) -> JsonObject:
+    """The parameters in their final form: tools in one order, so that the cached prefix does not depend on it."""
+    params = {name: value for name, value in given.items() if name != "conversation"}
+    if "tools" in params:
+        params["tools"] = sorted(params["tools"], key=_place)
+    if profile.prompt_cache_key and store:
+        params = {**retention(model, params), **params}
+    if profile.stored and not store:
+        params["include"] = sorted({*params.get("include", ()), *REPLAYED})
+    return params
+
+
+def _place(tool: JsonObject) -> tuple[str, str, str]:
+    name = tool.get("name") or tool.get("server_label") or ""
+    return str(tool.get("type")), str(name), json.dumps(tool, sort_keys=True)
 
 
 def _prepared(request: TurnRequest, profile: Profile) -> Prepared | None:
@@ -101,32 +196,3 @@ def _prepared(request: TurnRequest, profile: Profile) -> Prepared | None:
     if profile.json_schema == "grammar":
         return for_grammar(request.extraction.json_schema)
     return prepare(request.extraction.json_schema, strict=request.extraction.strict)
-
-
-def _cache_key(scope: Scope, request: TurnRequest, instructions: str | None) -> str | None:
-    """A stable name of the prefix that repeats: the session's, or for a one-off that of its static part.
-
-    Only a hash of user text ever leaves; at most 64 characters are allowed.
-    """
-    if "prompt_cache_key" in request.params:
-        return None
-    static = [request.session] if request.session else [instructions, request.params.get("tools"), request.extraction]
-    text = json.dumps([scope.owner, scope.backend, static], default=lambda value: value.model_dump(), sort_keys=True)
-    return "rmcp-" + hashlib.sha256(text.encode()).hexdigest()[:40]
-
-
-async def look_back(store: Store, scope: Scope, request: TurnRequest) -> Past:
-    """What the request continues: the response it names, else its session's head."""
-    session = await store.sessions.get(scope, request.session) if request.session else None
-    head = request.previous_response_id or (session.head if session else None)
-    turns = await store.sessions.turns(scope, head) if head else []
-    return Past(head=head, turns=turns, instructions=session.instructions if session else None)
-
-
-def with_parts(items: list[JsonObject], parts: list[JsonObject]) -> list[JsonObject]:
-    """The input with the files' parts before the last message's own text: static first, the question last."""
-    if not parts:
-        return items
-    content = items[-1].get("content")
-    own = [{"type": "input_text", "text": content}] if isinstance(content, str) else list(content or ())
-    return [*items[:-1], {**items[-1], "content": [*parts, *own]}]

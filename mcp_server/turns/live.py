@@ -3,6 +3,7 @@
 import anyio
 
 from mcp_server.model.events import Activity, Created, Cursor, Event, Finished, TextDelta, Thought
+from mcp_server.model.job import Job
 from mcp_server.model.value import Frozen
 
 
@@ -19,7 +20,8 @@ class Live:
     """One running job.
 
     ``scope`` stops it; ``stopped`` says that a caller wanted that (a shutdown does not set it). ``response_id`` is the
-    running request's, once the backend has accepted it.
+    running request's, once the backend has accepted it; ``cursor`` is how far its stream was read. ``settled`` is
+    the job as it ended in the store.
     """
 
     def __init__(self) -> None:
@@ -27,7 +29,9 @@ class Live:
         self.done = anyio.Event()
         self.stopped = False
         self.response_id: str | None = None
-        self._changed = anyio.Event()
+        self.cursor: int | None = None
+        self.settled: Job | None = None
+        self._changed: anyio.Event | None = None
         self._events = 0
         self._text: list[str] = []
         self._thoughts: list[str] = []
@@ -45,7 +49,6 @@ class Live:
 
     def tell(self, event: Event) -> None:
         """Take in what the backend told."""
-        self._events += 1
         match event:
             case TextDelta():
                 self._text.append(event.text)
@@ -57,8 +60,13 @@ class Live:
                 self._activity = event.message
             case Created():
                 self.response_id = event.response_id
-            case Cursor() | Finished():
+            case Cursor():
+                # Nothing that anybody waits for.
+                self.cursor = event.sequence
+                return
+            case Finished():
                 pass
+        self._events += 1
         self.wake()
 
     def start_over(self, why: str) -> None:
@@ -68,11 +76,14 @@ class Live:
 
     def wake(self) -> None:
         """Wake everybody who waits for a change."""
-        self._changed.set()
-        self._changed = anyio.Event()
+        if self._changed:
+            self._changed.set()
+            self._changed = None
 
     async def change(self) -> None:
         """Return at the next change."""
+        # Most events come while nobody waits for one.
+        self._changed = self._changed or anyio.Event()
         await self._changed.wait()
 
     def finish(self) -> None:

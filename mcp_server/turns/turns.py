@@ -8,13 +8,19 @@ import anyio
 import structlog
 from anyio.abc import TaskGroup
 
+from mcp_server.backends.artifacts import light
 from mcp_server.errors import NotThere, StoreError
+from mcp_server.model.answer import Usage
 from mcp_server.model.job import Job
 from mcp_server.model.request import TurnRequest
 from mcp_server.model.value import Frozen, JsonObject, Scope
+from mcp_server.turns import hygiene
+from mcp_server.turns.caching import kept_for
 from mcp_server.turns.ground import LEASE_SECONDS, Ground
-from mcp_server.turns.layout import check_params, lay_out, look_back, with_parts
+from mcp_server.turns.layout import check_params, lay_out, with_parts
 from mcp_server.turns.live import Live, Progress
+from mcp_server.turns.past import look_back
+from mcp_server.turns.pricing import tier
 from mcp_server.turns.run import Run
 
 Watch = Callable[[Progress], Awaitable[None]]
@@ -24,10 +30,15 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger("responses_mcp.turns")
 
 
 class Preview(Frozen):
-    """Exactly what would be sent, and how many input tokens it has where the backend counts them."""
+    """Exactly what would be sent, how many input tokens it has where the backend counts them, and what that costs.
+
+    ``cost_usd`` is without what is read from a cache; its output is what ``max_output_tokens`` allows, none when unset.
+    """
 
     request: JsonObject
     input_tokens: int | None
+    cost_usd: float | None
+    warnings: list[str]
 
 
 class Turns:
@@ -43,11 +54,14 @@ class Turns:
 
         Raises:
             InvalidArgument: the backend does not take a parameter.
+            BudgetExceeded: what may be spent was spent.
             Conflict: the key belongs to a call with other arguments.
             StoreError: it could not be made durable; nothing was sent.
         """
-        check_params(request.params, self._ground.backend.profile)
-        now = self._ground.now()
+        ground = self._ground
+        check_params(request.params, ground.backend.profile)
+        now = ground.now()
+        await self._afford(scope, request)
         job = Job(
             id=f"job_{secrets.token_urlsafe(16)}",
             scope=scope,
@@ -64,6 +78,23 @@ class Turns:
             self._drive(admitted)
         return admitted, new
 
+    async def _afford(self, scope: Scope, request: TurnRequest) -> None:
+        """Keep to the budgets; a call that was paid for before is given again whatever they say."""
+        ground = self._ground
+        if not ground.budget.limited:
+            return
+        if request.request_key and await ground.store.jobs.keyed(scope, request.request_key):
+            return
+        await ground.budget.check(
+            ground.store.spendings,
+            scope,
+            model=await ground.model(request),
+            session=request.session,
+            now=ground.now(),
+            tier=tier(request.params),
+            retention=kept_for(request.params),
+        )
+
     async def run(self, scope: Scope, request: TurnRequest, seconds: float, watch: Watch | None = None) -> Job:
         """Start a job and wait up to ``seconds``; cancelling this call stops the job, unless it is background."""
         job, new = await self.start(scope, request)
@@ -77,18 +108,24 @@ class Turns:
 
     async def wait(self, job: Job, seconds: float, watch: Watch | None = None) -> Job:
         """The job when it has ended or when ``seconds`` are over, whichever comes first."""
+        live = self._live.get(job.id)
         if not job.ended:
             with anyio.move_on_after(seconds):
-                await self._ended(job, watch)
+                await self._ended(job, live, watch)
+        if live and live.settled:
+            return live.settled
         found = await self._ground.store.jobs.find(job.scope, [job.id])
         return found[0] if found else job
 
-    async def _ended(self, job: Job, watch: Watch | None) -> None:
-        if live := self._live.get(job.id):
+    async def _ended(self, job: Job, live: Live | None, watch: Watch | None) -> None:
+        if live:
+            told = Progress()
             while not live.done.is_set():
-                await live.change()
+                if live.progress == told:
+                    await live.change()
+                told = live.progress
                 if watch:
-                    await watch(live.progress)
+                    await watch(told)
                 with anyio.move_on_after(0.25):
                     await live.done.wait()
             return
@@ -139,18 +176,27 @@ class Turns:
     async def preview(self, scope: Scope, request: TurnRequest) -> Preview:
         """What ``start`` would send. Files are named, not read; nothing is sent but the question for a token count."""
         ground = self._ground
+        profile = ground.backend.profile
         parts: list[JsonObject] = [{"type": "input_text", "text": f"[{source}: left out]"} for source in request.files]
-        layout, _ = lay_out(
+        plan = lay_out(
             request,
             items=with_parts(request.input, parts),
             past=await look_back(ground.store, scope, request),
-            profile=ground.backend.profile,
+            profile=profile,
             scope=scope,
-            model=await ground.models.choose(request.model),
+            model=await ground.model(request),
             keep=ground.keep,
         )
+        layout = plan.layout
         counted = None if parts else await ground.backend.count_tokens(layout)
-        return Preview(request=ground.backend.body(layout), input_tokens=counted)
+        usage = Usage(input_tokens=counted or 0, output_tokens=layout.params.get("max_output_tokens", 0))
+        priced = ground.costs.of(usage, layout.model, tier(layout.params), kept_for(layout.params))
+        return Preview(
+            request=light(ground.backend.body(layout)),
+            input_tokens=counted,
+            cost_usd=None if counted is None else priced.cost_usd,
+            warnings=[*plan.warnings, *(hygiene.short(counted) if profile.prompt_cache_key else [])],
+        )
 
     def _drive(self, job: Job) -> None:
         live = self._live[job.id] = Live()
@@ -180,14 +226,10 @@ class Turns:
         for job in asked:
             if live := self._live.get(job.id):
                 live.stop()
-        for job in await ground.store.jobs.take_over(ground.backend.name, ground.worker, now + LEASE_SECONDS, now):
-            await self._adopt(job)
-
-    async def _adopt(self, job: Job) -> None:
-        if job.id in self._live:
-            return
-        _log.info("job_taken_over", job=job.id, sent=job.sent)
-        if not job.sent or self._ground.backend.profile.free:
-            await self._ground.store.jobs.release(self._ground.worker, [job.id], requeue=True)
-            job = job.model_copy(update={"status": "queued", "sent": False, "response_id": None})
-        self._drive(job)
+        backend = ground.backend
+        for job in await ground.store.jobs.take_over(
+            backend.name, ground.worker, now + LEASE_SECONDS, now, again=backend.profile.free
+        ):
+            if job.id not in self._live:
+                _log.info("job_taken_over", job=job.id, sent=job.sent)
+                self._drive(job)

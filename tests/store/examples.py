@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from mcp_server.model.answer import Usage
 from mcp_server.model.document import Chunk, IndexedFile
 from mcp_server.model.job import Job
 from mcp_server.model.request import TurnRequest
 from mcp_server.model.session import KeptObject, Session, Turn
+from mcp_server.model.spending import Spending
 from mcp_server.model.value import Scope
 from mcp_server.store.protocol import Store
 
@@ -39,6 +41,12 @@ def a_session(name: str = "s", *, scope: Scope = MINE, **more: Any) -> Session:
     return Session(scope=scope, name=name, **{"created_at": 100.0, "updated_at": 100.0, **more})
 
 
+def a_line(at: float = 100.0, *, scope: Scope = MINE, **more: Any) -> Spending:
+    """A request of 10 tokens in and 5 out for 25 cents."""
+    usage = Usage(input_tokens=10, output_tokens=5, total_tokens=15, cost_usd=0.25, saved_usd=0.125)
+    return Spending(scope=scope, at=at, **{"job_id": "job_1", "tool": "generate", "usage": usage, **more})
+
+
 def an_object(key: str = "k", *, scope: Scope = MINE, **more: Any) -> KeptObject:
     return KeptObject(scope=scope, key=key, **{"kind": "file", "id": "file_1", "created_at": 100.0, **more})
 
@@ -61,3 +69,10 @@ async def add_turns(store: Store, *turns: Turn, session: str | None = None, scop
     job_id = f"for_{scope.owner}_{scope.backend}_{turns[0].response_id}"
     await store.jobs.admit(a_job(job_id, scope=scope, session=session))
     await settle(store, job_id, *turns)
+
+
+async def spend(store: Store, *lines: Spending, session: str | None = None, scope: Scope = MINE) -> None:
+    """Lines of the ledger come into the store with a job, as always."""
+    job_id = f"for_{scope.owner}_{scope.backend}_{session}_{lines[0].at}"
+    await store.jobs.admit(a_job(job_id, scope=scope, session=session))
+    await store.jobs.settle(job_id, "completed", answer=None, failure=None, spent=lines)

@@ -10,12 +10,14 @@ from tests.store.examples import (
     OTHERS,
     a_file,
     a_job,
+    a_line,
     a_session,
     a_turn,
     add_turns,
     an_object,
     chunks,
     settle,
+    spend,
 )
 
 pytestmark = pytest.mark.parametrize("other", OTHERS, ids=["owner", "backend"])
@@ -37,6 +39,9 @@ async def test_request_keys_and_sequence_numbers(store: Store, other: Scope) -> 
     await store.jobs.admit(a_job("job_1", key="k"))
     theirs = await store.jobs.admit(a_job("job_2", scope=other, key="k", fingerprint="other"))
     assert (theirs.id, theirs.seq) == ("job_2", 1)
+    assert await store.jobs.keyed(other, "k") == theirs
+    await store.jobs.admit(a_job("job_3", key="mine"))
+    assert await store.jobs.keyed(other, "mine") is None
 
 
 async def test_sessions(store: Store, other: Scope) -> None:
@@ -95,6 +100,24 @@ async def test_settling_files_everything_in_the_jobs_own_scope(store: Store, oth
     await settle(store, "job_1", a_turn(session="s", scope=other))
     assert await store.sessions.all(other) == await store.sessions.made(other) == []
     assert [turn.scope for turn in await store.sessions.made(MINE)] == [MINE]
+
+
+async def test_the_ledger(store: Store, other: Scope) -> None:
+    await spend(store, a_line(), session="s")
+    assert (await store.spendings.total(other)).requests == 0
+    assert (await store.spendings.total(other, session="s")).requests == 0
+    assert await store.spendings.by_day(other) == await store.spendings.by_day(other, session="s") == []
+    assert other not in await store.spendings.scopes(other.owner)
+    await spend(store, a_line(scope=other, session="s"), a_line(scope=other), session="s", scope=other)
+    await store.sessions.create(a_session(scope=other))
+    await store.sessions.rename(other, "s", "t")
+    assert (await store.spendings.total(MINE, session="s")).requests == 1
+
+
+async def test_what_was_spent_is_filed_in_the_jobs_own_scope(store: Store, other: Scope) -> None:
+    await spend(store, a_line(scope=other))
+    assert (await store.spendings.total(other)).requests == 0
+    assert (await store.spendings.total(MINE)).requests == 1
 
 
 async def test_objects(store: Store, other: Scope) -> None:

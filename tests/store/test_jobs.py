@@ -58,6 +58,13 @@ async def test_forgetting_a_job_frees_its_key(store: Store) -> None:
     assert (await store.jobs.admit(a_job("job_2", key="k", fingerprint="other"))).id == "job_2"
 
 
+async def test_a_job_is_found_by_its_request_key(store: Store) -> None:
+    job = await store.jobs.admit(a_job(key="k"))
+    await store.jobs.admit(a_job("job_2"))
+    assert await store.jobs.keyed(MINE, "k") == job
+    assert await store.jobs.keyed(MINE, "other") is None
+
+
 async def test_a_queued_job_is_claimed_once(store: Store) -> None:
     await store.jobs.admit(a_job())
     claimed = await store.jobs.claim("job_1", "w1", LATER)
@@ -172,22 +179,23 @@ async def test_settling_a_job_that_is_not_there_says_so(store: Store) -> None:
 
 async def test_settling_creates_the_session_and_moves_its_head_to_the_last_turn(store: Store) -> None:
     await store.jobs.admit(a_job(session="s"))
-    broken = a_turn("resp_1", session="s", instructions="old", model="m1")
-    repaired = a_turn("resp_2", session="s", parent="resp_1", instructions="new", model="m2")
+    broken = a_turn("resp_1", session="s", instructions="old", model="m1", conversation="conv_1")
+    repaired = a_turn("resp_2", session="s", parent="resp_1", instructions="new", model="m2", conversation="conv_2")
     await settle(store, "job_1", broken, repaired)
     session = await store.sessions.get(MINE, "s")
     assert session
     assert (session.head, session.turns) == ("resp_2", 2)
-    assert (session.instructions, session.model) == ("new", "m2")
+    assert (session.instructions, session.model, session.conversation) == ("new", "m2", "conv_2")
 
 
 async def test_settling_moves_the_head_of_a_session_that_is_there(store: Store) -> None:
-    await store.sessions.create(a_session(head="resp_0", instructions="old", model="m", turns=3))
+    await store.sessions.create(a_session(head="resp_0", conversation="conv_0", instructions="old", model="m", turns=3))
     await store.jobs.admit(a_job(session="s"))
     await settle(store, "job_1", a_turn("resp_1", parent="resp_0", session="s"))
     session = await store.sessions.get(MINE, "s")
     assert session
     assert (session.head, session.turns, session.instructions, session.model) == ("resp_1", 4, None, None)
+    assert session.conversation is None
     assert session.created_at == 100.0 < session.updated_at
 
 
@@ -259,12 +267,24 @@ async def test_jobs_whose_lease_has_run_out_are_taken_over_once(store: Store) ->
     for number, lease in enumerate((10.0, 20.0, 30.0)):
         await store.jobs.admit(a_job(f"job_{number}", worker="dead", lease_until=lease))
     await store.jobs.claim("job_1", "dead", 20.0)
+    assert await store.jobs.note("job_1", worker="dead", sent=True)
     taken = await store.jobs.take_over("openai", "w", 99.0, 20.0)
     assert [(job.id, job.status, job.worker, job.lease_until) for job in taken] == [
         ("job_0", "queued", "w", 99.0),
         ("job_1", "in_progress", "w", 99.0),
     ]
     assert await store.jobs.take_over("openai", "w2", 99.0, 20.0) == []
+
+
+async def test_what_was_not_sent_or_may_be_sent_again_is_queued_when_it_is_taken_over(store: Store) -> None:
+    await store.jobs.admit(a_job("job_1", worker="dead", lease_until=10.0))
+    await store.jobs.claim("job_1", "dead", 10.0)
+    (taken,) = await store.jobs.take_over("openai", "w", 20.0, 10.0)
+    assert (taken.status, taken.sent) == ("queued", False)
+    assert not await store.jobs.note("job_1", worker="dead", sent=True)
+    assert await store.jobs.note("job_1", worker="w", sent=True, response_id="resp_1", cursor=3)
+    (taken,) = await store.jobs.take_over("openai", "w2", 30.0, 20.0, again=True)
+    assert (taken.status, taken.sent, taken.response_id, taken.cursor) == ("queued", False, None, None)
 
 
 async def test_only_unfinished_jobs_of_the_workers_own_backend_are_taken_over_of_all_owners(store: Store) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from mcp_server.store.sqlite import index, jobs, migrate_sqlite, objects, sessions
+from mcp_server.store.sqlite import index, migrate_sqlite, objects, sessions, spendings
+from mcp_server.store.sqlite import job_statements as jobs
 
 NAMES = (
     "owner backend id ids session request_key response_id cursor sent since now worker lease_until name to head before"
-    " gone kind key store path query limit status answer failure"
+    " gone kind key store path query limit status answer failure until again"
 )
 VALUES: dict[str, None] = dict.fromkeys(NAMES.split())
 SESSION, TURN, OBJECT, FILE = (
@@ -41,6 +42,7 @@ PLANS = [
     (sessions.RENAME[0], [SESSION]),
     (sessions.RENAME[1], ["turns_by_session (owner=? AND backend=? AND session=?)"]),
     (sessions.RENAME[2], ["jobs_unfinished_by_session (owner=? AND backend=? AND session=?)"]),
+    (sessions.RENAME[3], ["spending_by_session (owner=? AND backend=? AND session=?)"]),
     (sessions.DELETE, [SESSION]),
     (sessions.CHAIN, [f"{TURN} (owner=? AND backend=? AND response_id=?)"]),
     (sessions.MADE, ["turns_by_time (owner=? AND backend=? AND created_at<?)"]),
@@ -48,6 +50,11 @@ PLANS = [
     (sessions.FORGET, [f"{TURN} (owner=? AND backend=? AND response_id=?)"]),
     (sessions.BEHEAD, ["sessions_by_head (owner=? AND backend=? AND head=?)"]),
     (sessions.FEWER, [SESSION]),
+    (spendings.TOTAL, ["spending_by_time (owner=? AND backend=? AND at>? AND at<?)"]),
+    (spendings.TOTAL_IN_SESSION, ["spending_by_session (owner=? AND backend=? AND session=? AND at>? AND at<?)"]),
+    (spendings.BY_DAY, ["spending_by_time (owner=? AND backend=? AND at>? AND at<?)"]),
+    (spendings.BY_DAY_IN_SESSION, ["spending_by_session (owner=? AND backend=? AND session=? AND at>? AND at<?)"]),
+    (spendings.SCOPES, ["COVERING INDEX spending_by_time (owner=?)"]),
     (objects.GET, [OBJECT]),
     (objects.ALL, [OBJECT]),
     (objects.DELETE, [OBJECT]),

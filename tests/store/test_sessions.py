@@ -20,7 +20,7 @@ async def session_of(store: Store, name: str = "s") -> Session:
 
 
 async def test_a_created_session_is_read_as_it_was_handed_in(store: Store) -> None:
-    session = a_session(head="resp_1", instructions="é", model="m", turns=2)
+    session = a_session(head="resp_1", conversation="conv_1", instructions="é", model="m", turns=2)
     await store.sessions.create(session)
     assert await store.sessions.get(MINE, "s") == session
 
@@ -51,6 +51,8 @@ async def test_a_turn_is_read_as_it_was_handed_in(store: Store) -> None:
         model="m",
         instructions="é",
         stored=True,
+        conversation="conv_1",
+        static={"model": "é1", "tools": "2"},
         usage=Usage(input_tokens=1, cost_usd=None),
     )
     await add_turns(store, turn, session="s")

@@ -15,9 +15,11 @@ import anyio
 import pytest
 
 from mcp_server.errors import StoreError
+from mcp_server.model.answer import Usage
+from mcp_server.model.spending import Spent
 from mcp_server.store import migrate
 from mcp_server.store.sqlite import SqliteStore, connection, migrate_sqlite, open_sqlite
-from tests.store.examples import MINE, an_object
+from tests.store.examples import MINE, a_session, a_turn, add_turns, an_object
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="modes and users are POSIX's")
 
@@ -73,6 +75,30 @@ async def test_a_migration_that_fails_leaves_nothing_behind(path: Path, other: s
         migrate._apply(other, broken)
     assert rows(path, "SELECT * FROM sqlite_master") == before
     assert await migrate_sqlite(path) == []
+
+
+async def test_a_database_of_the_first_version_keeps_its_rows(path: Path) -> None:
+    path.parent.mkdir()
+    old = sqlite3.connect(path, isolation_level=None)
+    old.row_factory = sqlite3.Row
+    migrate._apply(old, migrate.migrations("sqlite")[0])
+    old.execute("INSERT INTO sessions VALUES ('ann', 'openai', 's', 'resp_1', 'é', 'm', 1, 100.0, 100.0)")
+    old.execute(
+        "INSERT INTO turns VALUES ('ann', 'openai', 'resp_1', NULL, 's', 'job_1', 'generate', 'm', NULL,"
+        """ 'completed', 1, 100.0, '{"input_tokens": 3}', '[]', '[]')"""
+    )
+    old.close()
+    store = await opened(path)
+    before = a_session(head="resp_1", instructions="é", model="m", turns=1)
+    assert await store.sessions.get(MINE, "s") == before
+    [turn] = await store.sessions.turns(MINE, "resp_1")
+    assert (turn.usage, turn.conversation, turn.static) == (Usage(input_tokens=3), None, {})
+    assert await store.spendings.total(MINE) == Spent()
+    await add_turns(store, a_turn("resp_2", parent="resp_1", session="s", conversation="conv_1"), session="s")
+    session = await store.sessions.get(MINE, "s")
+    assert session
+    assert (session.conversation, session.turns) == ("conv_1", 2)
+    await store.close()
 
 
 async def test_a_migration_that_another_process_has_done_is_not_done_again(other: sqlite3.Connection) -> None:
@@ -148,7 +174,7 @@ async def test_every_commit_is_synced_in_wal_mode(path: Path) -> None:
 
 async def test_a_database_of_a_newer_version_is_refused(path: Path, other: sqlite3.Connection) -> None:
     other.execute("INSERT INTO migrations VALUES (99, '0099_future.sql', 0)")
-    with pytest.raises(StoreError, match=r"made by a newer version .* \(schema 99, this one knows 1\); upgrade"):
+    with pytest.raises(StoreError, match=r"made by a newer version .* \(schema 99, this one knows 2\); upgrade"):
         await open_sqlite(path)
 
 
@@ -307,7 +333,7 @@ async def test_when_sqlite_gives_up_the_whole_transaction_nobody_in_it_is_told_i
         await anyio.lowlevel.checkpoint()
         held.execute("ROLLBACK")
     held.close()
-    said = {insert.format(number) for (number,) in rows(path, "SELECT number FROM migrations WHERE number > 1")}
+    said = {insert.format(number) for (number,) in rows(path, "SELECT number FROM migrations WHERE number >= 50")}
     assert set(heard) == said
     await store.close()
 

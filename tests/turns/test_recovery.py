@@ -18,10 +18,13 @@ from mcp_server.files.roots import Roots
 from mcp_server.model.job import Job
 from mcp_server.model.request import Extraction, TurnRequest
 from mcp_server.model.value import Scope
+from mcp_server.money.budget import Budget
+from mcp_server.money.prices import Prices
 from mcp_server.store.protocol import Store
 from mcp_server.store.sqlite import open_sqlite
 from mcp_server.turns.ground import Ground
 from mcp_server.turns.models import DefaultModel
+from mcp_server.turns.past import look_back
 from mcp_server.turns.turns import Turns
 from tests.upstream_answers import error, reply, stream
 from tests.upstream_shapes import response, text_events
@@ -89,6 +92,8 @@ async def opened(path: Path, up: StatefulUpstream, profile: Profile = OPENAI) ->
                 roots=Roots(()),
                 worker=f"worker-{id(store)}",
                 models=DefaultModel(backend, "gpt-5.6-sol"),
+                costs=Prices(),
+                budget=Budget(daily=None, per_session=None, prices=Prices(), home=path.parent),
                 first_pause=0.01,
                 timeout_seconds=5,
                 now=lambda: time[0],
@@ -262,12 +267,50 @@ async def test_a_job_that_another_process_runs_can_be_waited_for_and_stopped(tmp
         up.pause.set()
 
 
+async def test_what_a_dead_process_left_is_taken_over_by_one_of_those_who_find_it(tmp_path: Path) -> None:
+    async with stateful() as up, opened(tmp_path / "s.db", up) as one, opened(tmp_path / "s.db", up) as two:
+        up.pause = asyncio.Event()
+        job = await one.left_behind()
+        await one.turns.look_after()
+        await two.turns.look_after()
+        assert (one.turns.progress(job) is None, two.turns.progress(job) is None) == (False, True)
+        await up.arrived(1)
+        up.pause.set()
+        assert (await two.ended(job)).status == "completed"
+        assert len(up.posts()) == 1
+
+
+async def test_a_process_that_was_silent_for_too_long_sends_nothing_again_and_lets_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asleep, awake = anyio.Event(), anyio.Event()
+
+    async def asleep_once(*given: Any) -> Any:
+        if not asleep.is_set():
+            asleep.set()
+            await awake.wait()
+        return await look_back(*given)
+
+    monkeypatch.setattr("mcp_server.turns.exchange.look_back", asleep_once)
+    async with stateful() as up, opened(tmp_path / "s.db", up) as one, opened(tmp_path / "s.db", up) as two:
+        jobs = [(await one.turns.start(SCOPE, asking(text, session="s")))[0] for text in ("one", "two")]
+        with anyio.fail_after(30):
+            await asleep.wait()
+        two.time[0] += 60
+        await two.turns.look_after()
+        assert [(await two.ended(job)).status for job in jobs] == ["completed"] * 2
+        awake.set()
+        assert [(await one.ended(job)).status for job in jobs] == ["completed"] * 2
+        assert [one.turns.progress(job) for job in jobs] == [None, None]
+        assert len(up.posts()) == 2
+
+
 async def test_a_bug_in_one_job_is_told_and_the_others_go_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> Any:
         raise RuntimeError("a bug")
 
     with monkeypatch.context() as patch:
-        patch.setattr("mcp_server.turns.run.lay_out", broken)
+        patch.setattr("mcp_server.turns.exchange.lay_out", broken)
         job, _ = await desk.turns.start(SCOPE, asking("Hi"))
         failed = await desk.ended(job)
     assert failed.failure is not None
@@ -311,10 +354,11 @@ async def test_a_parameter_the_backend_refuses_is_told_before_anything_is_admitt
         assert await desk.store.jobs.recent(SCOPE, 0) == []
 
 
-async def test_a_past_that_nobody_knows_cannot_be_replayed(desk: Desk) -> None:
-    request = asking("Hi", previous_response_id="resp_unheard", store=False)
-    job, _ = await desk.turns.start(SCOPE, request)
-    done = await desk.ended(job)
+async def test_a_past_that_nobody_knows_cannot_be_replayed(tmp_path: Path, up: StatefulUpstream) -> None:
+    profile = OPENAI.model_copy(update={"chain": False})
+    async with opened(tmp_path / "store.db", up, profile) as desk:
+        job, _ = await desk.turns.start(SCOPE, asking("Hi", previous_response_id="resp_unheard"))
+        done = await desk.ended(job)
     assert done.failure is not None
     assert done.failure.code == "not_found"
-    assert desk.up.posts() == []
+    assert up.posts() == []

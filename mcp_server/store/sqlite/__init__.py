@@ -12,6 +12,7 @@ from mcp_server.store.sqlite.jobs import SqliteJobs
 from mcp_server.store.sqlite.lanes import Lanes
 from mcp_server.store.sqlite.objects import SqliteObjects
 from mcp_server.store.sqlite.sessions import SqliteSessions
+from mcp_server.store.sqlite.spendings import SqliteSpendings
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class SqliteStore:
     sessions: SqliteSessions
     objects: SqliteObjects
     index: SqliteIndex
+    spendings: SqliteSpendings
     lanes: Lanes
 
     async def close(self) -> None:
@@ -37,7 +39,14 @@ async def open_sqlite(path: Path) -> Store:
     """
     writer, readers, _ = await anyio.to_thread.run_sync(open_connections, path)
     lanes = Lanes(str(path), writer, readers)
-    return SqliteStore(SqliteJobs(lanes), SqliteSessions(lanes), SqliteObjects(lanes), SqliteIndex(lanes), lanes)
+    return SqliteStore(
+        SqliteJobs(lanes),
+        SqliteSessions(lanes),
+        SqliteObjects(lanes),
+        SqliteIndex(lanes),
+        SqliteSpendings(lanes),
+        lanes,
+    )
 
 
 async def migrate_sqlite(path: Path) -> list[str]:

@@ -12,97 +12,20 @@ from mcp_server.errors import Conflict, NotThere
 from mcp_server.model.answer import Answer, Failure, Status
 from mcp_server.model.job import Job
 from mcp_server.model.session import Session, Turn
+from mcp_server.model.spending import Spending
 from mcp_server.model.value import Scope
+from mcp_server.store.sqlite import job_statements as sql
 from mcp_server.store.sqlite.lanes import Lanes
-from mcp_server.store.sqlite.rows import Values, dump, job_values, scope_values, session_values, to_job, turn_values
-
-BY_KEY = "SELECT * FROM jobs WHERE owner = :owner AND backend = :backend AND request_key = :request_key"
-ADMIT = """
-INSERT INTO jobs (
-    owner, backend, id, seq, session, request_key, fingerprint, status, sent, response_id, cursor, created_at,
-    updated_at, ended_at, worker, lease_until, cancel_requested, request, answer, failure
-) VALUES (
-    :owner, :backend, :id,
-    (SELECT coalesce(max(seq), 0) + 1 FROM jobs WHERE owner = :owner AND backend = :backend),
-    :session, :request_key, :fingerprint, :status, :sent, :response_id, :cursor, :created_at,
-    :updated_at, :ended_at, :worker, :lease_until, :cancel_requested, :request, :answer, :failure
-) RETURNING seq
-"""
-CLAIM = """
-UPDATE jobs SET status = 'in_progress', worker = :worker, lease_until = :lease_until, updated_at = :now
-WHERE id = :id AND status = 'queued' AND NOT EXISTS (
-    SELECT 1 FROM jobs AS earlier
-    WHERE earlier.owner = jobs.owner AND earlier.backend = jobs.backend AND earlier.session = jobs.session
-        AND earlier.seq < jobs.seq AND earlier.ended_at IS NULL
-) RETURNING *
-"""
-NOTE = """
-UPDATE jobs SET sent = coalesce(:sent, sent), response_id = coalesce(:response_id, response_id),
-    cursor = coalesce(:cursor, cursor), updated_at = :now
-WHERE id = :id AND ended_at IS NULL
-"""
-BY_ID = "SELECT * FROM jobs WHERE id = :id"
-END = """
-UPDATE jobs SET status = :status, answer = :answer, failure = :failure, ended_at = :now, updated_at = :now,
-    response_id = coalesce(:response_id, response_id)
-WHERE id = :id RETURNING *
-"""
-APPEND = """
-INSERT INTO turns (
-    owner, backend, response_id, parent, session, job_id, tool, model, instructions, status, stored, created_at,
-    usage, input, output
-) VALUES (
-    :owner, :backend, :response_id, :parent, :session, :job_id, :tool, :model, :instructions, :status, :stored,
-    :created_at, :usage, :input, :output
-) ON CONFLICT (owner, backend, response_id) DO NOTHING
-"""
-MOVE_HEAD = """
-INSERT INTO sessions (owner, backend, name, head, instructions, model, turns, created_at, updated_at)
-VALUES (:owner, :backend, :name, :head, :instructions, :model, :turns, :created_at, :updated_at)
-ON CONFLICT (owner, backend, name) DO UPDATE SET head = excluded.head, instructions = excluded.instructions,
-    model = excluded.model, turns = sessions.turns + excluded.turns, updated_at = excluded.updated_at
-"""
-# Two halves rather than an OR, which SQLite answers by reading all of the caller's jobs.
-FIND = """
-SELECT * FROM jobs WHERE rowid IN (
-    SELECT rowid FROM jobs
-    WHERE owner = :owner AND backend = :backend AND id IN (SELECT value FROM json_each(:ids))
-    UNION
-    SELECT rowid FROM jobs
-    WHERE owner = :owner AND backend = :backend AND response_id IN (SELECT value FROM json_each(:ids))
-) ORDER BY seq
-"""
-RECENT = """
-SELECT * FROM jobs WHERE rowid IN (
-    SELECT rowid FROM jobs WHERE owner = :owner AND backend = :backend AND ended_at IS NULL
-    UNION ALL
-    SELECT rowid FROM jobs WHERE owner = :owner AND backend = :backend AND ended_at >= :since
-) ORDER BY seq
-"""
-ASK_CANCEL = """
-UPDATE jobs SET cancel_requested = 1, updated_at = :now
-WHERE owner = :owner AND backend = :backend AND id = :id AND ended_at IS NULL
-"""
-KEEP = "UPDATE jobs SET lease_until = :lease_until WHERE worker = :worker AND ended_at IS NULL"
-TO_CANCEL = "SELECT * FROM jobs WHERE worker = :worker AND ended_at IS NULL AND cancel_requested = 1 ORDER BY seq"
-TAKE_OVER = """
-UPDATE jobs SET worker = :worker, lease_until = :lease_until, updated_at = :now
-WHERE backend = :backend AND lease_until <= :now AND ended_at IS NULL RETURNING *
-"""
-RELEASE = """
-UPDATE jobs SET worker = NULL, lease_until = 0, updated_at = :now
-WHERE id IN (SELECT value FROM json_each(:ids)) AND worker = :worker AND ended_at IS NULL
-"""
-REQUEUE = """
-UPDATE jobs SET worker = NULL, lease_until = 0, updated_at = :now,
-    status = 'queued', sent = 0, response_id = NULL, cursor = NULL
-WHERE id IN (SELECT value FROM json_each(:ids)) AND worker = :worker AND ended_at IS NULL
-"""
-# The plus keeps SQLite from going through all ended jobs by their index.
-DELETE = """
-DELETE FROM jobs
-WHERE owner = :owner AND backend = :backend AND id IN (SELECT value FROM json_each(:ids)) AND +ended_at IS NOT NULL
-"""
+from mcp_server.store.sqlite.rows import (
+    Values,
+    dump,
+    job_values,
+    scope_values,
+    session_values,
+    spending_values,
+    to_job,
+    turn_values,
+)
 
 
 class SqliteJobs:
@@ -120,9 +43,10 @@ class SqliteJobs:
         values = job_values(job)
 
         def insert(connection: sqlite3.Connection) -> Job:
-            held = connection.execute(BY_KEY, values).fetchone() if values["request_key"] is not None else None
+            held = connection.execute(sql.BY_KEY, values).fetchone() if values["request_key"] is not None else None
             if held is None:
-                rows = connection.execute(ADMIT, values).fetchall()
+                connection.execute(sql.FREE_KEY, values)
+                rows = connection.execute(sql.ADMIT, values).fetchall()
                 return job.model_copy(update={"seq": rows[0]["seq"]})
             if held["fingerprint"] != job.fingerprint:
                 raise Conflict(
@@ -133,27 +57,54 @@ class SqliteJobs:
 
         return await self._lanes.write(insert)
 
+    async def keyed(self, scope: Scope, request_key: str) -> Job | None:
+        """The caller's job that was admitted with this key, or None."""
+        found = await self._select(sql.BY_KEY, {**scope_values(scope), "request_key": request_key})
+        return found[0] if found else None
+
     async def claim(self, job_id: str, worker: str, lease_until: float) -> Job | None:
         """Make a queued job ``in_progress`` under ``worker`` if it is its turn in its session; None if not."""
         values = {"id": job_id, "worker": worker, "lease_until": lease_until, "now": time.time()}
 
         def update(connection: sqlite3.Connection) -> Job | None:
-            rows = connection.execute(CLAIM, values).fetchall()
+            rows = connection.execute(sql.CLAIM, values).fetchall()
             return to_job(rows[0]) if rows else None
 
         return await self._lanes.write(update)
 
     async def note(
-        self, job_id: str, *, sent: bool | None = None, response_id: str | None = None, cursor: int | None = None
-    ) -> None:
-        """Record what is known while the job runs; None leaves a value as it is."""
-        values = {"id": job_id, "sent": sent, "response_id": response_id, "cursor": cursor, "now": time.time()}
-        await self._lanes.write(lambda connection: connection.execute(NOTE, values).rowcount)
+        self,
+        job_id: str,
+        *,
+        worker: str | None = None,
+        sent: bool | None = None,
+        response_id: str | None = None,
+        cursor: int | None = None,
+    ) -> bool:
+        """Record what is known while the job runs; None leaves a value as it is. False when it is not ``worker``'s."""
+        values = {
+            "id": job_id,
+            "worker": worker,
+            "sent": sent,
+            "response_id": response_id,
+            "cursor": cursor,
+            "now": time.time(),
+        }
+        return await self._lanes.write(lambda connection: connection.execute(sql.NOTE, values).rowcount) == 1
 
     async def settle(
-        self, job_id: str, status: Status, *, answer: Answer | None, failure: Failure | None, turns: Sequence[Turn] = ()
+        self,
+        job_id: str,
+        status: Status,
+        *,
+        answer: Answer | None,
+        failure: Failure | None,
+        turns: Sequence[Turn] = (),
+        spent: Sequence[Spending] = (),
     ) -> Job:
-        """End the job, append ``turns`` and move its session's head to the last of them; an ended job stays as it is.
+        """End the job, append ``turns``, move its session's head to the last of them, and write what was ``spent``.
+
+        A job that has already ended stays as it is, and nothing is written.
 
         Raises:
             NotThere: no such job.
@@ -168,58 +119,64 @@ class SqliteJobs:
         }
 
         def write(connection: sqlite3.Connection) -> Job:
-            row = connection.execute(BY_ID, end).fetchone()
+            row = connection.execute(sql.BY_ID, end).fetchone()
             if row is None:
                 raise NotThere(f"There is no job '{job_id}' any more; its result could not be kept.")
             if row["ended_at"] is None:
-                row = connection.execute(END, end).fetchall()[0]
+                row = connection.execute(sql.END, end).fetchall()[0]
                 _append(connection, row, turns, end["now"])
+                _spend(connection, row, spent)
             return to_job(row)
 
         return await self._lanes.write(write)
 
     async def find(self, scope: Scope, ids: Sequence[str]) -> list[Job]:
         """The caller's jobs with these job ids or response ids; unknown ones are simply absent."""
-        return await self._select(FIND, {**scope_values(scope), "ids": json.dumps(list(ids))})
+        return await self._select(sql.FIND, {**scope_values(scope), "ids": json.dumps(list(ids))})
 
     async def recent(self, scope: Scope, ended_since: float) -> list[Job]:
         """The caller's jobs that are unfinished or ended at or after ``ended_since``, oldest first."""
-        return await self._select(RECENT, {**scope_values(scope), "since": ended_since})
+        return await self._select(sql.RECENT, {**scope_values(scope), "since": ended_since})
 
     async def ask_cancel(self, scope: Scope, job_id: str) -> None:
         """Ask the job's worker, wherever it runs, to stop it."""
         values = {**scope_values(scope), "id": job_id, "now": time.time()}
-        await self._lanes.write(lambda connection: connection.execute(ASK_CANCEL, values).rowcount)
+        await self._lanes.write(lambda connection: connection.execute(sql.ASK_CANCEL, values).rowcount)
 
     async def keep(self, worker: str, lease_until: float, now: float) -> list[Job]:  # noqa: ARG002 - the Protocol's
         """Renew the leases of ``worker``; return its unfinished jobs that somebody asked to cancel."""
         values = {"worker": worker, "lease_until": lease_until}
 
         def renew(connection: sqlite3.Connection) -> list[Job]:
-            connection.execute(KEEP, values)
-            return [to_job(row) for row in connection.execute(TO_CANCEL, values)]
+            connection.execute(sql.KEEP, values)
+            return [to_job(row) for row in connection.execute(sql.TO_CANCEL, values)]
 
         return await self._lanes.write(renew)
 
-    async def take_over(self, backend: str, worker: str, lease_until: float, now: float) -> list[Job]:
-        """Give ``worker`` every unfinished job of ``backend`` whose lease has run out, each to exactly one caller."""
-        values = {"backend": backend, "worker": worker, "lease_until": lease_until, "now": now}
+    async def take_over(
+        self, backend: str, worker: str, lease_until: float, now: float, *, again: bool = False
+    ) -> list[Job]:
+        """Give ``worker`` every unfinished job of ``backend`` whose lease has run out, each to exactly one caller.
+
+        What was not sent, or with ``again`` anything, is queued again in the same step.
+        """
+        values = {"backend": backend, "worker": worker, "lease_until": lease_until, "now": now, "again": again}
 
         def update(connection: sqlite3.Connection) -> list[Job]:
-            return [to_job(row) for row in connection.execute(TAKE_OVER, values).fetchall()]
+            return [to_job(row) for row in connection.execute(sql.TAKE_OVER, values).fetchall()]
 
         return sorted(await self._lanes.write(update), key=lambda job: (job.created_at, job.seq))
 
     async def release(self, worker: str, job_ids: Sequence[str], *, requeue: bool) -> None:
         """Let go of unfinished jobs; with ``requeue`` they are queued again as if never sent."""
         values = {"worker": worker, "ids": json.dumps(list(job_ids)), "now": time.time()}
-        statement = REQUEUE if requeue else RELEASE
+        statement = sql.REQUEUE if requeue else sql.RELEASE
         await self._lanes.write(lambda connection: connection.execute(statement, values).rowcount)
 
     async def delete(self, scope: Scope, job_ids: Sequence[str]) -> int:
         """Forget ended jobs; unfinished ones stay. Returns how many went."""
         values = {**scope_values(scope), "ids": json.dumps(list(job_ids))}
-        return await self._lanes.write(lambda connection: connection.execute(DELETE, values).rowcount)
+        return await self._lanes.write(lambda connection: connection.execute(sql.DELETE, values).rowcount)
 
     async def _select(self, statement: str, values: Values) -> list[Job]:
         return await self._lanes.read(lambda connection: [to_job(row) for row in connection.execute(statement, values)])
@@ -234,7 +191,7 @@ def _append(connection: sqlite3.Connection, job: sqlite3.Row, turns: Sequence[Tu
     for turn in turns:
         session = job["session"] or turn.session
         values = {**turn_values(turn), "owner": job["owner"], "backend": job["backend"], "session": session}
-        appended += connection.execute(APPEND, values).rowcount
+        appended += connection.execute(sql.APPEND, values).rowcount
     name = job["session"] or (turns[-1].session if turns else None)
     if not turns or name is None:
         return
@@ -243,10 +200,19 @@ def _append(connection: sqlite3.Connection, job: sqlite3.Row, turns: Sequence[Tu
         scope=Scope(owner=job["owner"], backend=job["backend"]),
         name=name,
         head=last.response_id,
+        conversation=last.conversation,
         instructions=last.instructions,
         model=last.model,
         turns=appended,
         created_at=now,
         updated_at=now,
     )
-    connection.execute(MOVE_HEAD, session_values(session))
+    connection.execute(sql.MOVE_HEAD, session_values(session))
+
+
+def _spend(connection: sqlite3.Connection, job: sqlite3.Row, spent: Sequence[Spending]) -> None:
+    """Write the lines of the ledger, under the job's owner and the name that its session has by now."""
+    for line in spent:
+        session = job["session"] or line.session
+        values = {**spending_values(line), "owner": job["owner"], "backend": job["backend"], "session": session}
+        connection.execute(sql.SPEND, values)

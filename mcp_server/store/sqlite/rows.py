@@ -13,6 +13,7 @@ from mcp_server.model.document import Chunk, IndexedFile
 from mcp_server.model.job import Job
 from mcp_server.model.request import TurnRequest
 from mcp_server.model.session import KeptObject, Session, Turn
+from mcp_server.model.spending import Spending, Spent
 from mcp_server.model.value import JsonObject, Scope
 
 Values: TypeAlias = dict[str, Any]
@@ -104,6 +105,8 @@ def turn_values(turn: Turn) -> Values:
         "instructions": None if turn.instructions is None else clean(turn.instructions),
         "status": turn.status,
         "stored": turn.stored,
+        "conversation": turn.conversation,
+        "static": dump(turn.static or None),
         "created_at": turn.created_at,
         "usage": dump(turn.usage),
         "input": dump(turn.input),
@@ -126,6 +129,8 @@ def to_turn(row: sqlite3.Row) -> Turn:
         output=ITEMS.validate_json(row["output"]),
         status=row["status"],
         stored=bool(row["stored"]),
+        conversation=row["conversation"],
+        static={} if row["static"] is None else json.loads(row["static"]),
         usage=None if row["usage"] is None else Usage.model_validate_json(row["usage"]),
         created_at=row["created_at"],
     )
@@ -137,6 +142,7 @@ def session_values(session: Session) -> Values:
         **scope_values(session.scope),
         "name": session.name,
         "head": session.head,
+        "conversation": session.conversation,
         "instructions": None if session.instructions is None else clean(session.instructions),
         "model": session.model,
         "turns": session.turns,
@@ -151,12 +157,25 @@ def to_session(row: sqlite3.Row) -> Session:
         scope=_scope(row),
         name=row["name"],
         head=row["head"],
+        conversation=row["conversation"],
         instructions=row["instructions"],
         model=row["model"],
         turns=row["turns"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )
+
+
+def spending_values(line: Spending) -> Values:
+    """The columns of a line of the ledger."""
+    values = line.model_dump(include={"at", "job_id", "response_id", "session", "tool", "model"})
+    return {**scope_values(line.scope), **values, **line.usage.model_dump()}
+
+
+def to_spent(row: sqlite3.Row) -> Spent:
+    """The sum that a row is."""
+    usage = Usage(**{name: row[name] for name in Usage.model_fields})
+    return Spent(requests=row["requests"], usage=usage, unpriced=row["unpriced"])
 
 
 def object_values(item: KeptObject) -> Values:

@@ -15,8 +15,8 @@ from mcp_server.store.sqlite.rows import scope_values, session_values, to_sessio
 GET = "SELECT * FROM sessions WHERE owner = :owner AND backend = :backend AND name = :name"
 ALL = "SELECT * FROM sessions WHERE owner = :owner AND backend = :backend ORDER BY updated_at DESC, name"
 CREATE = """
-INSERT INTO sessions (owner, backend, name, head, instructions, model, turns, created_at, updated_at)
-VALUES (:owner, :backend, :name, :head, :instructions, :model, :turns, :created_at, :updated_at)
+INSERT INTO sessions (owner, backend, name, head, conversation, instructions, model, turns, created_at, updated_at)
+VALUES (:owner, :backend, :name, :head, :conversation, :instructions, :model, :turns, :created_at, :updated_at)
 ON CONFLICT (owner, backend, name) DO NOTHING
 """
 # A first job that still runs will make the session of its name, so that name is taken too.
@@ -33,6 +33,7 @@ RENAME = (
     UPDATE jobs SET session = :to
     WHERE owner = :owner AND backend = :backend AND session = :name AND ended_at IS NULL
     """,
+    "UPDATE spending SET session = :to WHERE owner = :owner AND backend = :backend AND session = :name",
 )
 DELETE = "DELETE FROM sessions WHERE owner = :owner AND backend = :backend AND name = :name"
 # UNION keeps each id once, so a circle of parents ends by itself.
@@ -100,7 +101,7 @@ class SqliteSessions:
             raise _taken(session.name)
 
     async def rename(self, scope: Scope, name: str, to: str) -> None:
-        """Rename it, in its turns and unfinished jobs too.
+        """Rename it, in its turns, its unfinished jobs and the ledger too.
 
         Raises:
             NotThere: no such session.

@@ -1,0 +1,25 @@
+"""A long conversation in a short form: the backend's own where it has one, else a summary that the model writes."""
+
+from mcp_server.backends.profile import Profile
+from mcp_server.model.answer import Answer
+from mcp_server.model.value import JsonObject
+
+REQUEST = (
+    "Summarise this conversation so that it can go on from the summary alone. Keep, under these four headings: durable "
+    "facts (names, numbers, decisions, results), open questions, constraints, next actions. Leave out everything else."
+)
+HEADING = "Summary of the conversation so far:"
+
+
+def asking(profile: Profile) -> list[JsonObject]:
+    """The input items that ask for it: none where the backend compacts by itself."""
+    return [] if profile.compact else [{"role": "user", "content": REQUEST}]
+
+
+def window(answer: Answer, profile: Profile) -> list[JsonObject]:
+    """The items that the conversation goes on from; none when there is no whole answer to go on from."""
+    if profile.compact:
+        return answer.output
+    if answer.status != "completed" or not answer.text.strip():
+        return []
+    return [{"role": "user", "content": f"{HEADING}\n{answer.text}"}]

@@ -1,0 +1,250 @@
+"""The requests of one job: laid out, sent, listened to, and kept as turns of the conversation.
+
+What may have been sent is never sent again. A stream that breaks off is read on where the backend can, else the
+backend is asked how it ended; only a refusal that proves that nothing was done is answered with another request.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import structlog
+
+from mcp_server.errors import UpstreamError
+from mcp_server.files.content import message_parts
+from mcp_server.model.answer import Answer, SentFile
+from mcp_server.model.events import Activity, Created, Cursor, Event, Finished
+from mcp_server.model.job import Job
+from mcp_server.model.request import Layout, TurnRequest
+from mcp_server.model.session import KeptObject, Turn
+from mcp_server.model.spending import Spending
+from mcp_server.model.value import JsonObject
+from mcp_server.turns import compaction
+from mcp_server.turns.caching import kept_for
+from mcp_server.turns.ground import Ground
+from mcp_server.turns.layout import NEW, Plan, lay_out, next_try, with_parts
+from mcp_server.turns.live import Live
+from mcp_server.turns.past import Past, look_back
+from mcp_server.turns.pricing import tier
+from mcp_server.turns.recover import TakenOver, ask_upstream, interrupted
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("responses_mcp.turns")
+
+FORGOTTEN = (
+    "The upstream no longer had the response to continue from, so the conversation was sent again from the turns kept "
+    "here; what came before is billed as new input once."
+)
+
+
+class Exchange:
+    """What one job says and hears. ``turns`` and ``spent`` are what its settling writes down."""
+
+    def __init__(self, ground: Ground, job: Job, live: Live) -> None:
+        self.turns: list[Turn] = []
+        self.spent: list[Spending] = []
+        self._ground = ground
+        self._job = job
+        self._request = job.request
+        self._live = live
+        self._past = Past()
+        self._parent: str | None = None
+        self._items: list[JsonObject] = []
+        self._files: list[SentFile] = []
+        self._warnings: list[str] = []
+
+    async def plan(self) -> Plan:
+        """Look back, read the files, and lay the request out."""
+        ground, scope = self._ground, self._job.scope
+        self._past = await look_back(ground.store, scope, self._request)
+        self._parent = None if self._request.compact else self._past.head
+        self._request = await self._with_conversation(self._request)
+        parts, self._files, warnings = await message_parts(
+            self._request.files, ground.backend, ground.store, scope, ground.roots, ground.now, ground.uploads
+        )
+        self._warnings += warnings
+        self._items = with_parts(self._request.input, parts)
+        if self._request.compact:
+            self._items = compaction.asking(ground.backend.profile)
+        plan = await self._laid_out()
+        self._warnings += plan.warnings
+        return plan
+
+    async def ask(self, plan: Plan) -> tuple[Plan, Answer]:
+        """Send the request; a chain that the upstream has forgotten is rebuilt from the turns we hold."""
+        try:
+            answer = await self._send(plan.layout)
+        except UpstreamError as error:
+            if error.kind != "previous_response_not_found" or not (plan.chained and self._past.whole):
+                raise
+            _log.info("chain_rebuilt", job=self._job.id, turns=len(self._past.turns))
+            self._warnings.append(FORGOTTEN)
+            plan = await self._laid_out(forgotten=True)
+            answer = await self._send(plan.layout)
+        return plan, await self._remember(answer, plan)
+
+    async def again(self, plan: Plan, answer: Answer, message: str) -> tuple[Plan, Answer]:
+        """Send an answer back with what is wrong with it."""
+        chained = self._ground.backend.profile.chain and plan.layout.store
+        layout = next_try(plan.layout, answer, message, chained=chained)
+        plan = Plan(layout=layout, prepared=plan.prepared, static=plan.static, warnings=[])
+        return plan, await self._remember(await self._send(layout), plan)
+
+    async def recover(self, response_id: str) -> tuple[Plan, Answer]:
+        """The answer to what a process that is gone has sent."""
+        answer = await self._catch_up(response_id, background=self._request.background)
+        if "conversation" in self._request.params:
+            params = {**self._request.params, "conversation": answer.conversation}
+            self._request = self._request.model_copy(update={"params": params})
+        plan = await self.plan()
+        return plan, await self._remember(answer, plan)
+
+    def warn(self, words: str) -> None:
+        """Tell the caller something beside the answer."""
+        self._warnings.append(words)
+
+    def told(self, answer: Answer, layout: Layout) -> Answer:
+        """The answer with what the caller is told beside it."""
+        more = {
+            "files": self._files,
+            "cache_key": layout.cache_key or layout.params.get("prompt_cache_key"),
+            "cache_retention": kept_for(layout.params),
+            "warnings": [*self._warnings, *answer.warnings],
+        }
+        return answer.model_copy(update=more)
+
+    def booked(self, answer: Answer, layout: Layout | None = None) -> Answer:
+        """The answer with what it cost, which is a line of the ledger from now on."""
+        if answer.usage is None:
+            return answer
+        params = layout.params if layout else self._request.params
+        model = answer.model or (layout.model if layout else self._request.model)
+        usage = self._ground.costs.of(answer.usage, model, tier(params, answer.service_tier), kept_for(params))
+        line = Spending(
+            scope=self._job.scope,
+            at=self._ground.now(),
+            job_id=self._job.id,
+            response_id=answer.response_id,
+            session=self._request.session,
+            tool=self._request.tool,
+            model=model,
+            usage=usage,
+        )
+        self.spent.append(line)
+        return answer.model_copy(update={"usage": usage})
+
+    async def _with_conversation(self, request: TurnRequest) -> TurnRequest:
+        """The request with a conversation of its own, where it asks for one or the backend has nothing else."""
+        profile, asked = self._ground.backend.profile, request.params.get("conversation")
+        store = self._ground.keep if request.store is None else request.store
+        needs = asked is None and profile.conversations and not profile.chain and store and not self._past.head
+        if asked != NEW and not (needs and request.session):
+            return request
+        made = await self._ground.backend.create_conversation()
+        await self._ground.store.objects.put(
+            KeptObject(
+                scope=self._job.scope,
+                kind="conversation",
+                key=made,
+                id=made,
+                data={"session": request.session},
+                created_at=self._ground.now(),
+            )
+        )
+        return request.model_copy(update={"params": {**request.params, "conversation": made}})
+
+    async def _laid_out(self, *, forgotten: bool = False) -> Plan:
+        ground = self._ground
+        plan = lay_out(
+            self._request,
+            items=self._items,
+            past=self._past,
+            profile=ground.backend.profile,
+            scope=self._job.scope,
+            model=await ground.model(self._request),
+            keep=ground.keep,
+            forgotten=forgotten,
+        )
+        if (key := plan.layout.cache_key) is None:
+            return plan
+        layout = plan.layout.model_copy(update={"cache_key": ground.shards.place(key)})
+        return Plan(layout=layout, prepared=plan.prepared, static=plan.static, warnings=plan.warnings)
+
+    async def _send(self, layout: Layout) -> Answer:
+        """Send one request. From here on the job can never be sent again by somebody else."""
+        backend = self._ground.backend
+        if not await self._ground.store.jobs.note(self._job.id, worker=self._ground.worker, sent=True):
+            raise TakenOver
+        self._live.response_id = self._live.cursor = None
+        if self._request.compact and backend.profile.compact:
+            return await backend.compact(layout)
+        try:
+            async with aclosing(backend.respond(layout)) as events:
+                return await self._listen(events, resumable=layout.background)
+        except UpstreamError as error:
+            known = self._live.response_id
+            if error.outcome != "unknown" or not known or not (backend.profile.stored and layout.store):
+                raise
+            self._live.tell(Activity(message="the stream broke off; asking the backend how it ended"))
+            return await self._catch_up(known, background=layout.background)
+
+    async def _catch_up(self, response_id: str, *, background: bool) -> Answer:
+        """Read a background response's stream on from where it broke off, as long as that leads on; else ask."""
+        backend, live = self._ground.backend, self._live
+        while background and backend.profile.resume:
+            before = live.cursor
+            try:
+                async with aclosing(backend.resume(response_id, before)) as events:
+                    return await self._listen(events, resumable=True)
+            except UpstreamError as error:
+                _log.info("stream_not_resumed", job=self._job.id, code=error.kind, after=before)
+                if live.cursor == before:
+                    break
+        return await ask_upstream(self._ground, response_id, patient=background)
+
+    async def _listen(self, events: AsyncGenerator[Event], *, resumable: bool) -> Answer:
+        jobs = self._ground.store.jobs
+        async for event in events:
+            match event:
+                case Finished():
+                    return event.answer
+                case Created():
+                    # Durable before anybody is told: with this id the response can be asked about after a crash.
+                    await jobs.note(self._job.id, response_id=event.response_id)
+                case Cursor(mark=True) if resumable:
+                    await jobs.note(self._job.id, cursor=event.sequence)
+                case _:
+                    pass
+            self._live.tell(event)
+        raise interrupted("The backend ended its stream without an answer")
+
+    async def _remember(self, answer: Answer, plan: Plan) -> Answer:
+        """Keep what was said and what it cost."""
+        answer = self.booked(answer, plan.layout)
+        job, layout, request = self._job, plan.layout, self._request
+        new, output = layout.input[layout.new_from :], answer.output
+        if request.compact:
+            new, output = [], compaction.window(answer, self._ground.backend.profile)
+        if answer.status not in ("completed", "incomplete") or not answer.response_id or not (output or new):
+            return answer
+        kept = layout.store and self._ground.backend.profile.stored and not request.compact
+        turn = Turn(
+            scope=job.scope,
+            response_id=answer.response_id,
+            parent=self._parent,
+            session=request.session,
+            job_id=job.id,
+            tool=request.tool,
+            # As it was asked for, not the snapshot that answered: the next call may ask for it again.
+            model=layout.model or answer.model,
+            instructions=layout.instructions,
+            input=new,
+            output=output,
+            status=answer.status,
+            stored=kept,
+            conversation=layout.conversation,
+            static=plan.static,
+            usage=answer.usage,
+            created_at=self._ground.now(),
+        )
+        self.turns.append(turn)
+        self._parent = answer.response_id
+        return answer
