@@ -25,6 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from mcp_server.cli.tools import show_tools  # noqa: PLC0415 - see above
 
             return show_tools(as_json=chosen.json)
+        case "usage":
+            from mcp_server.cli.usage import usage  # noqa: PLC0415 - see above
+
+            return usage(days=chosen.days, session=chosen.session, as_json=chosen.json)
         case _:
             from mcp_server.cli.serve import serve  # noqa: PLC0415 - see above
 
@@ -48,9 +52,21 @@ def _parser() -> argparse.ArgumentParser:
     for name, words in (
         ("demo", "launch the server as a host would and use every tool on real input"),
         ("tools", "show the tools and what their definitions cost a conversation"),
+        ("usage", "show what was used per day and model, and what it cost"),
     ):
-        commands.add_parser(name, help=words).add_argument("--json", action="store_true", help="for programs")
+        command = commands.add_parser(name, help=words)
+        command.add_argument("--json", action="store_true", help="for programs")
+        if name == "usage":
+            command.add_argument("--days", type=_days, default=30, help="how many, today included (default: 30)")
+            command.add_argument("--session", help="of this session alone")
     return parser
+
+
+def _days(text: str) -> int:
+    days = int(text)
+    if not 1 <= days <= 3660:
+        raise argparse.ArgumentTypeError("choose a number of days from 1 to 3660")
+    return days
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from mcp.types import (
 
 from mcp_server import __version__
 from mcp_server.app import App
-from mcp_server.errors import InvalidArgument, ServerError
+from mcp_server.errors import InternalError, InvalidArgument, ServerError
 from mcp_server.server import resources
 from mcp_server.server.results import failure_result, result
 from mcp_server.tools import TOOLS
@@ -56,10 +56,16 @@ def build_server(app: App) -> Server[dict[str, object]]:
                 raise InvalidArgument(
                     f"{tool.name}: its text is over the limit of {MAX_ARGUMENT_BYTES:,} bytes; pass less."
                 )
-            return result(await tool.call(call, arguments))
+            return await result(call, await tool.call(call, arguments))
         except ServerError as error:
             code = error.failure().code
             return failure_result(error)
+        except MCPError:
+            raise
+        except Exception:  # noqa: BLE001 - the boundary: a bug's own words would reach the caller in the older era
+            _log.exception("tool_crashed", tool=tool.name)
+            code = InternalError.code
+            return failure_result(InternalError())
         finally:
             _log.info("tool_call", tool=tool.name, code=code, seconds=round(time.monotonic() - started, 3))
 

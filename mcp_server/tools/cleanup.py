@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, Field, model_validator
 
 from mcp_server.errors import ServerError
+from mcp_server.model.session import KeptObject
 from mcp_server.model.value import JsonObject
 from mcp_server.tools.shared import SessionName
 from mcp_server.tools.spec import DESTROYS, Arguments, Call, Output, Tool
@@ -138,8 +139,18 @@ async def _gather(call: Call) -> list[Item]:
         for kept in await store.objects.all(scope, "vector_store")
     ]
     items += [
-        Item(id=kept.id, kind="files", at=kept.created_at, delete=_file(call, kept.key, kept.id))
+        Item(id=kept.id, kind="files", at=kept.created_at, delete=_object(call, kept, call.app.backend.delete_file))
         for kept in await store.objects.all(scope, "file")
+    ]
+    items += [
+        Item(
+            id=kept.id,
+            kind="conversations",
+            at=kept.created_at,
+            session=kept.data.get("session"),
+            delete=_object(call, kept, call.app.backend.delete_conversation),
+        )
+        for kept in await store.objects.all(scope, "conversation")
     ]
     return items
 
@@ -175,10 +186,10 @@ def _store(call: Call, name: str) -> Callable[[], Awaitable[Gone]]:
     return delete
 
 
-def _file(call: Call, key: str, file_id: str) -> Callable[[], Awaitable[Gone]]:
+def _object(call: Call, kept: KeptObject, upstream: Callable[[str], Awaitable[bool]]) -> Callable[[], Awaitable[Gone]]:
     async def delete() -> Gone:
-        there = await call.app.backend.delete_file(file_id)
-        await call.app.store.objects.delete(call.scope, "file", key)
+        there = await upstream(kept.id)
+        await call.app.store.objects.delete(call.scope, kept.kind, kept.key)
         return "deleted" if there else "already_gone"
 
     return delete

@@ -1,9 +1,11 @@
 """``generate``: one answer from the model, with everything that ``responses.create`` can do."""
 
+import json
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from mcp_server.backends import parameters
 from mcp_server.errors import InvalidArgument
 from mcp_server.files.content import image_part
 from mcp_server.model.request import TurnRequest
@@ -28,6 +30,28 @@ class GenerateArguments(SharedArguments):
     parallel_tool_calls: bool | None = None
     json_mode: bool = Field(default=False, alias="json", description="Answer in JSON, of any shape")
 
+    @field_validator("tools")
+    @classmethod
+    def _tools_are_well_formed(cls, tools: list[JsonObject] | None) -> list[JsonObject] | None:
+        for index, tool in enumerate(tools or ()):
+            _refuse(parameters.tool_problem(f"tools[{index}]", tool))
+        return tools
+
+    @field_validator("tool_choice")
+    @classmethod
+    def _tool_choice_is_well_formed(cls, choice: str | JsonObject | None) -> str | JsonObject | None:
+        _refuse(None if choice is None else parameters.tool_choice_problem(choice))
+        return choice
+
+    @field_validator("tool_outputs")
+    @classmethod
+    def _tool_outputs_are_answers(cls, outputs: list[JsonObject] | None) -> list[JsonObject] | None:
+        # Which kind of output fits is known when the calls are: ``turns`` says it.
+        for index, given in enumerate(outputs or ()):
+            if set(given) != {"call_id", "output"} or not isinstance(given["call_id"], str) or given["output"] is None:
+                raise InvalidArgument(f"tool_outputs[{index}]: it must have just call_id (a string) and output.")
+        return outputs
+
 
 async def generate(call: Call, arguments: GenerateArguments) -> SharedResult:
     """One turn; detached when it takes longer than the wait."""
@@ -42,18 +66,47 @@ async def turn_request(
     items = _input(arguments.input)
     if arguments.images:
         items = _with_images(call, items, arguments.images)
-    if arguments.tool_outputs:
-        items = [*await _tool_outputs(call, arguments), *items]
-    if not items:
+    if not (items or arguments.tool_outputs or arguments.option("prompt")):
         raise InvalidArgument("input: pass a text or input items, or tool_outputs that answer tool calls.")
+    if arguments.tool_outputs and not await _continues(call, arguments):
+        raise InvalidArgument(
+            "tool_outputs: pass the session or the previous_response_id whose tool calls they answer."
+        )
     params: JsonObject = {
         name: value
         for name in ("tools", "tool_choice", "parallel_tool_calls")
         if (value := getattr(arguments, name)) is not None
     }
     if arguments.json_mode:
+        await _check_json_mode(call, arguments)
         params["text"] = {"format": {"type": "json_object"}}
-    return arguments.request(tool, items, params=params, background=background, **more)
+    return arguments.request(
+        tool, items, params=params, tool_outputs=arguments.tool_outputs or (), background=background, **more
+    )
+
+
+def _refuse(wrong: str | None) -> None:
+    if wrong:
+        raise InvalidArgument(wrong)
+
+
+async def _continues(call: Call, arguments: GenerateArguments) -> bool:
+    """Whether something was said before this turn."""
+    if arguments.previous_response_id or arguments.option("conversation"):
+        return True
+    return bool(arguments.session and await call.app.store.sessions.get(call.scope, arguments.session))
+
+
+async def _check_json_mode(call: Call, arguments: GenerateArguments) -> None:
+    """The API answers 400 when the word JSON is nowhere in what the model reads; a grammar needs no such word.
+
+    What was said before and a prompt template may have it: only where there is neither can it be missed here.
+    """
+    said = json.dumps([arguments.input, arguments.instructions]).lower()
+    if "json" in said or arguments.option("prompt") or call.app.backend.profile.json_schema == "grammar":
+        return
+    if not await _continues(call, arguments):
+        raise InvalidArgument("json: the API wants the word JSON in input or instructions; say there what to answer.")
 
 
 def _input(given: str | list[JsonObject] | None) -> list[JsonObject]:
@@ -64,36 +117,10 @@ def _input(given: str | list[JsonObject] | None) -> list[JsonObject]:
 
 def _with_images(call: Call, items: list[JsonObject], images: list[str]) -> list[JsonObject]:
     parts = [image_part(source, call.app.roots, call.app.backend.profile) for source in images]
-    if not items or isinstance(items[-1].get("content"), list):
+    if not items or items[-1].get("role") != "user" or not isinstance(items[-1].get("content"), str):
         return [*items, {"role": "user", "content": parts}]
-    text = {"type": "input_text", "text": items[-1].get("content", "")}
+    text = {"type": "input_text", "text": items[-1]["content"]}
     return [*items[:-1], {**items[-1], "content": [*parts, text]}]
-
-
-async def _tool_outputs(call: Call, arguments: GenerateArguments) -> list[JsonObject]:
-    """The outputs as items of the kind that the calls had, which the turn that made them knows."""
-    head = arguments.previous_response_id
-    if head is None and arguments.session:
-        session = await call.app.store.sessions.get(call.scope, arguments.session)
-        head = session.head if session else None
-    if head is None:
-        raise InvalidArgument(
-            "tool_outputs: pass the session or the previous_response_id whose tool calls they answer."
-        )
-    turns = await call.app.store.sessions.turns(call.scope, head)
-    kinds = {item.get("call_id"): item.get("type") for turn in turns for item in turn.output}
-    return [_tool_output(output, kinds) for output in arguments.tool_outputs or ()]
-
-
-def _tool_output(given: JsonObject, kinds: dict[Any, Any]) -> JsonObject:
-    call_id, output = given.get("call_id"), given.get("output")
-    if not isinstance(call_id, str) or output is None or set(given) != {"call_id", "output"}:
-        raise InvalidArgument("tool_outputs: each is an object with just call_id (a string) and output.")
-    if kinds and call_id not in kinds:
-        asked = [kind for kind in kinds if kind]
-        raise InvalidArgument(f"tool_outputs: no tool call {call_id!r} was made here; the calls are {asked}.")
-    kind = "custom_tool_call_output" if kinds.get(call_id) == "custom_tool_call" else "function_call_output"
-    return {"type": kind, "call_id": call_id, "output": output}
 
 
 TOOL = Tool(

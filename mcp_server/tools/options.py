@@ -1,41 +1,36 @@
 """``options``: every ``responses.create`` parameter that has no argument of its own, checked by name and type.
 
-Names and types are those of ``openai`` 3.54 (``responses.create``, 34 parameters); a test compares them with the SDK.
+The names are those of ``openai`` 3.54 (``responses.create``, 34 parameters; a test compares them with the SDK), and the
+types are read from it.
 """
 
+from mcp_server.backends.parameters import problem
+from mcp_server.errors import InvalidArgument
 from mcp_server.model.value import JsonObject
 
-_TYPES: dict[type, str] = {
-    dict: "an object",
-    list: "an array",
-    str: "a string",
-    int: "a whole number",
-    float: "a number",
-}
-
-OPTIONS: dict[str, tuple[type, ...]] = {
-    "access_programs": (dict,),
-    "background_options": (dict,),
-    "context_management": (list,),
-    "conversation": (str, dict),
-    "image": (dict,),
-    "include": (list,),
-    "max_tool_calls": (int,),
-    "metadata": (dict,),
-    "moderation": (dict,),
-    "prompt": (dict,),
-    "prompt_cache_key": (str,),
-    "prompt_cache_options": (dict,),
-    "prompt_cache_retention": (str,),
-    "reasoning": (dict,),
-    "safety_identifier": (str,),
-    "service_tier": (str,),
-    "temperature": (int, float),
-    "top_logprobs": (int,),
-    "top_p": (int, float),
-    "truncation": (str,),
-    "user": (str,),
-}
+OPTIONS = (
+    "access_programs",
+    "background_options",
+    "context_management",
+    "conversation",
+    "image",
+    "include",
+    "max_tool_calls",
+    "metadata",
+    "moderation",
+    "prompt",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "reasoning",
+    "safety_identifier",
+    "service_tier",
+    "temperature",
+    "top_logprobs",
+    "top_p",
+    "truncation",
+    "user",
+)
 
 OWNED: dict[str, str] = {
     "background": "use start_background",
@@ -55,16 +50,17 @@ OWNED: dict[str, str] = {
 
 
 def check_options(options: JsonObject) -> None:
-    """Refuse what is not an option.
+    """Refuse what is not an option, or not of its type.
 
     Raises:
-        ValueError: names the option and says what would be right.
+        InvalidArgument: names the option, or the path inside it, and says what would be right.
     """
     for name, value in options.items():
         if name in OWNED:
-            raise ValueError(f"{name!r} is not an option; {OWNED[name]}.")
+            raise InvalidArgument(f"options: {name!r} is not an option; {OWNED[name]}.")
         if name not in OPTIONS:
-            raise ValueError(f"{name!r} is no parameter of responses.create; known are {', '.join(OPTIONS)}.")
-        right = OPTIONS[name]
-        if not isinstance(value, right) or isinstance(value, bool):
-            raise ValueError(f"{name!r} must be {' or '.join(_TYPES[kind] for kind in right)}.")
+            raise InvalidArgument(
+                f"options: {name!r} is no parameter of responses.create; known are {', '.join(OPTIONS)}."
+            )
+        if wrong := problem(name, value):
+            raise InvalidArgument(f"options.{wrong}")

@@ -6,9 +6,9 @@ from pydantic import Field
 
 from mcp_server.model.job import Job
 from mcp_server.model.value import JsonObject
-from mcp_server.tools.result import failure_of, fields, poll_after, result_of
+from mcp_server.tools.result import failure_of, fields, partial_text, poll_after, result_of
 from mcp_server.tools.shared import WaitSeconds
-from mcp_server.tools.spec import READS, Arguments, Call, Output, Tool
+from mcp_server.tools.spec import READS, Arguments, Call, Link, Output, Tool
 
 DAY_SECONDS = 86_400.0
 
@@ -33,6 +33,10 @@ class PollResult(Output):
         lines = [_line(job) for job in self.jobs]
         lines += [f"{lost}: not found" for lost in self.not_found or ()]
         return "\n\n".join(lines) or "No jobs."
+
+    def resources(self) -> Sequence[Link]:
+        """What the results offer."""
+        return [link for job in self.jobs if "result" in job for link in result_of(job["result"]).resources()]
 
 
 async def poll(call: Call, arguments: PollArguments) -> PollResult:
@@ -68,15 +72,19 @@ async def describe(call: Call, job: Job) -> JsonObject:
             shown["progress"] = progress.model_dump(exclude_none=True)
         return {**shown, "poll_after_seconds": poll_after(job, call.app.now())}
     if failure := failure_of(job):
-        return {**shown, "error": failure.model_dump(exclude_none=True)}
+        shown["error"] = failure.model_dump(exclude_none=True)
+        if not partial_text(job):
+            return shown
     return {**shown, "result": fields(job, call.app.now())}
 
 
 def _line(job: JsonObject) -> str:
     head = f"{job['job_id']}: {job['status']} after {job['elapsed_seconds']} s"
+    result = job.get("result")
     if error := job.get("error"):
-        return f"{head}: {error['message']}"
-    if result := job.get("result"):
+        arrived = f"\nWhat had arrived before that:\n\n{result_of(result).body()}" if result else ""
+        return f"{head}: {error['message']}{arrived}"
+    if result:
         return f"{head}\n{result_of(result).render()}"
     progress = job.get("progress", {})
     said = [progress.get("activity"), progress.get("text_so_far")]

@@ -5,11 +5,11 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import WithJsonSchema
+from pydantic import Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from mcp_server.errors import CallFailed
-from mcp_server.model.answer import Answer, Failure, Usage
+from mcp_server.model.answer import Answer, Artifact, Failure, Usage
 from mcp_server.model.job import Job
 from mcp_server.model.request import TurnRequest
 from mcp_server.model.value import JsonObject
@@ -33,6 +33,12 @@ _KINDS: list[JsonObject] = [{"type": kind} for kind in ("object", "array", "stri
 AnyJson = Annotated[Any, WithJsonSchema({"anyOf": [*_KINDS, {"const": None}]})]
 
 
+class ArtifactLink(Link):
+    """An artifact and its size in bytes: a small image is shown beside the link."""
+
+    size: int
+
+
 class SharedResult(Output):
     """Section "Shared result" of the contract. Absent things are left out."""
 
@@ -54,6 +60,13 @@ class SharedResult(Output):
     # What a dry run shows beside these: outputs stay open, so its schema need not cost every conversation.
     request: SkipJsonSchema[JsonObject | None] = None
     input_tokens: SkipJsonSchema[int | None] = None
+    cost_usd: SkipJsonSchema[float | None] = None
+    # Images the response made, and what it says of its reasoning: rare enough to stand in no schema.
+    artifacts: SkipJsonSchema[list[JsonObject] | None] = None
+    reasoning_summary: SkipJsonSchema[str | None] = None
+    service_tier: SkipJsonSchema[str | None] = None
+    # Where it was more than one; shown in ``_meta``.
+    requests_sent: SkipJsonSchema[int | None] = Field(default=None, exclude=True)
     # How each file was sent; the tools that are about files show it in their schemas.
     files: SkipJsonSchema[list[JsonObject] | None] = None
 
@@ -67,6 +80,10 @@ class SharedResult(Output):
             for call in self.tool_calls or ()
         ]
         lines += [f"source: {_source(citation)}" for citation in self.citations or ()]
+        lines += [
+            f"{made['kind']}: {made['uri']} ({made['mime_type']}, {made['bytes']:,} bytes)"
+            for made in self.artifacts or ()
+        ]
         return "\n".join(line for line in lines if line)
 
     def render(self) -> str:
@@ -92,10 +109,15 @@ class SharedResult(Output):
         return f"[{' · '.join(part for part in parts if part)}]"
 
     def resources(self) -> Sequence[Link]:
-        """The whole text, where it was cut."""
-        if not (self.truncated and self.response_id):
-            return ()
-        return (Link(uri=f"response://{self.response_id}", name="the whole answer"),)
+        """The whole text, where it was cut, and the artifacts."""
+        links: list[Link] = []
+        if self.truncated and self.response_id:
+            links.append(Link(uri=f"response://{self.response_id}", name="the whole answer"))
+        links += [
+            ArtifactLink(uri=made["uri"], name=made["kind"], mime_type=made["mime_type"], size=made["bytes"])
+            for made in self.artifacts or ()
+        ]
+        return links
 
 
 class ExtractResult(SharedResult):
@@ -140,7 +162,7 @@ async def pay(
     call.app.check()
     if arguments.dry_run:
         seen = await call.app.turns.preview(call.scope, request)
-        return _given({"status": "dry_run", "request": seen.request, "input_tokens": seen.input_tokens})
+        return _given({"status": "dry_run", **seen.model_dump()})
 
     async def watch(progress: Progress) -> None:
         written = f": {len(progress.text_so_far)} characters" if progress.text_so_far else ""
@@ -150,8 +172,9 @@ async def pay(
     wait = default if arguments.wait_seconds is None else arguments.wait_seconds
     job = await call.app.turns.run(call.scope, request, wait, watch)
     if failure := failure_of(job):
-        raise CallFailed(failure, job.id)
-    return fields(job, call.app.now())
+        raise CallFailed(failure, job.id, partial_text(job))
+    given = fields(job, call.app.now())
+    return {**given, "requests_sent": job.answer.attempts} if job.answer and job.answer.attempts > 1 else given
 
 
 def failure_of(job: Job) -> Failure | None:
@@ -163,6 +186,11 @@ def failure_of(job: Job) -> Failure | None:
             code="cancelled", message="The call was cancelled before it had an answer; nothing more is sent."
         )
     return None
+
+
+def partial_text(job: Job) -> str | None:
+    """What a job without an answer has of one: the text that came before its stream broke off."""
+    return (_cut(job.answer.text)[0] or None) if job.answer else None
 
 
 def fields(job: Job, now: float) -> JsonObject:
@@ -180,12 +208,15 @@ def fields(job: Job, now: float) -> JsonObject:
             "text": cut or None,
             "response_id": answer.response_id or job.response_id,
             "model": answer.model,
+            "service_tier": answer.service_tier,
             "tool_calls": [_given(tool_call.model_dump()) for tool_call in answer.tool_calls],
             "citations": [_given(citation.model_dump()) for citation in answer.citations],
             "refusal": answer.refusal,
             "incomplete_reason": answer.incomplete_reason,
             "usage": _usage(answer.usage),
-            "prompt_cache": {"key": answer.cache_key} if answer.cache_key else None,
+            "artifacts": [_artifact(artifact) for artifact in answer.artifacts],
+            "reasoning_summary": _cut(answer.reasoning_summary or "")[0] or None,
+            "prompt_cache": _given({"key": answer.cache_key, "retention": answer.cache_retention}) or None,
             "truncated": truncated or None,
             "warnings": answer.warnings,
             "files": [_given(file.model_dump()) for file in answer.files],
@@ -198,6 +229,10 @@ def poll_after(job: Job, now: float) -> float:
     """Seconds after which asking again is worth it: longer the longer the job has been running."""
     age = now - job.created_at
     return 2.0 if age < 30 else 5.0 if age < 300 else 15.0
+
+
+def _artifact(artifact: Artifact) -> JsonObject:
+    return {"uri": f"artifact://{artifact.id}", **artifact.model_dump(exclude={"id"})}
 
 
 def _extracted(answer: Answer) -> JsonObject:

@@ -1,10 +1,11 @@
 """The arguments that every paid tool takes, and the request they make."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
+from mcp_server.errors import InvalidArgument
 from mcp_server.model.request import Extraction, TurnRequest
 from mcp_server.model.value import JsonObject
 from mcp_server.tools.options import check_options
@@ -40,10 +41,17 @@ class TurnArguments(Arguments):
         return options
 
     @model_validator(mode="after")
-    def _one_past(self) -> Self:
-        if "conversation" in (self.options or {}) and (self.session or self.previous_response_id):
-            raise ValueError("options.conversation excludes session and previous_response_id; pass one of them.")
+    def _nothing_is_said_twice(self) -> Self:
+        if self.option("conversation") and self.previous_response_id:
+            raise InvalidArgument("options.conversation excludes previous_response_id; pass one of them.")
+        reasoning: JsonObject = self.option("reasoning") or {}
+        if self.reasoning_effort and reasoning.get("effort"):
+            raise InvalidArgument("options.reasoning.effort excludes reasoning_effort; pass one of them.")
         return self
+
+    def option(self, name: str) -> Any:
+        """What ``options`` say of a parameter; None when nothing."""
+        return (self.options or {}).get(name)
 
     def keep(self) -> bool | None:
         """Whether the upstream is to keep the response; None is the configured default."""
@@ -56,13 +64,21 @@ class TurnArguments(Arguments):
         *,
         params: JsonObject | None = None,
         files: Sequence[str] = (),
+        tool_outputs: Sequence[JsonObject] = (),
         extraction: Extraction | None = None,
         background: bool = False,
     ) -> TurnRequest:
-        """The request that these arguments and the tool's own ones make together."""
+        """The request that these arguments and the tool's own ones make together.
+
+        Raises:
+            InvalidArgument: an option is for background work, and this is none.
+        """
+        if self.option("background_options") and not background:
+            raise InvalidArgument("options.background_options: they are for background work; use start_background.")
         return TurnRequest(
             tool=tool,
             input=items,
+            tool_outputs=list(tool_outputs),
             files=list(files),
             instructions=self.instructions,
             session=self.session,
@@ -76,7 +92,8 @@ class TurnArguments(Arguments):
         )
 
     def _params(self, own: JsonObject) -> JsonObject:
-        params = {**(self.options or {}), **own}
+        # A null says what leaving it out says; some of the SDK's types allow it.
+        params = {name: value for name, value in {**(self.options or {}), **own}.items() if value is not None}
         if self.reasoning_effort:
             params["reasoning"] = {**params.get("reasoning", {}), "effort": self.reasoning_effort}
         if self.verbosity:

@@ -23,6 +23,8 @@ async def start_background(call: Call, arguments: StartBackgroundArguments) -> S
     """Admit the job and return its handle; ``wait_seconds`` may ask for a first look."""
     if arguments.store is False and call.app.backend.profile.background:
         raise InvalidArgument("store: background work is kept upstream while it runs; leave store out.")
+    if arguments.json_mode and arguments.json_schema is not None:
+        raise InvalidArgument("json excludes schema, which already asks for JSON; pass one of them.")
     extraction = None if arguments.json_schema is None else Extraction(json_schema=arguments.json_schema)
     request = await turn_request(
         call,

@@ -76,33 +76,13 @@ async def test_an_unknown_tool_is_a_protocol_error(hosted: House) -> None:
         await hosted.client.call_tool("nope", {})
 
 
-async def test_resources_show_responses_sessions_and_jobs(hosted: House) -> None:
-    templates = (await hosted.client.list_resource_templates()).resource_templates
-    assert [one.uri_template for one in templates] == ["response://{id}", "session://{name}", "job://{id}"]
-    assert (await hosted.client.list_resources()).resources == []
-    done = await hosted.call("generate", input="Hi", session="s")
-
-    async def read(uri: str) -> str:
-        return (await hosted.client.read_resource(uri)).contents[0].text  # type: ignore[union-attr]
-
-    assert await read(f"response://{done['response_id']}") == "Turn 1: Hi"
-    session = json.loads(await read("session://s"))
-    assert session["head"] == done["response_id"]
-    assert session["turns"][0]["input"] == [{"role": "user", "content": "Hi"}]
-    (job,) = (await hosted.call("poll"))["jobs"]
-    assert json.loads(await read(f"job://{job['job_id']}"))["status"] == "completed"
-    for uri in ("response://resp_nobodys", "session://t", "job://job_x", "weather://today"):
-        with pytest.raises(MCPError, match="There is no resource"):
-            await hosted.client.read_resource(uri)
-
-
 async def test_what_is_wrong_with_the_settings_is_told_by_the_first_paid_call(
     up: StatefulUpstream, tmp_path: Path
 ) -> None:
-    given = told(tmp_path, RESPONSES_MCP_DAILY_BUDGET_USD="5", RESPONSES_MCP_WAIT_SECONDS="soon", **openai(up.base_url))
+    given = told(tmp_path, RESPONSES_MCP_AUTH_TOKENS="ann:t", RESPONSES_MCP_WAIT_SECONDS="soon", **openai(up.base_url))
     async with house(given) as served:
         words, meta = await served.refused("generate", input="Hi")
-        assert "RESPONSES_MCP_DAILY_BUDGET_USD" in words
+        assert "RESPONSES_MCP_AUTH_TOKENS" in words
         assert "RESPONSES_MCP_WAIT_SECONDS" in words
         assert meta["code"] == "configuration"
         assert (await served.call("poll"))["jobs"] == []
@@ -139,3 +119,14 @@ async def test_a_compatible_server_is_replayed_to_and_told_no_more_than_it_knows
     sent = up.posts()[2].json
     assert [item["role"] for item in sent["input"]] == ["user", "assistant", "user", "assistant", "user"]
     assert not {"previous_response_id", "background", "prompt_cache_key"} & set(sent)
+
+
+async def test_a_bug_in_a_tool_is_told_without_its_words(hosted: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("mcp_server.tools.shared.check_options", broken)
+    words, about = await hosted.refused("generate", input="Hi", options={"top_p": 1})
+    assert about["code"] == "internal"
+    assert "secret" not in words
+    assert "its log says more" in words

@@ -4,7 +4,7 @@ import pytest
 
 from tests.serving import Era, House, house, openai, told
 from tests.upstream_answers import reply
-from tests.upstream_shapes import custom_call, function_call, page
+from tests.upstream_shapes import page
 from tests.upstream_state import StatefulUpstream
 
 ORDER = {"type": "function", "name": "order", "parameters": {"type": "object", "properties": {}}}
@@ -60,6 +60,7 @@ async def test_what_is_sent_is_what_was_asked_and_no_house_prompt(hosted: House,
         "tools": [ORDER],
         "tool_choice": "auto",
         "parallel_tool_calls": False,
+        "prompt_cache_options": {"ttl": "30m"},
         "store": True,
         "stream": True,
     }
@@ -106,34 +107,6 @@ async def test_without_store_the_turns_are_replayed(hosted: House, up: StatefulU
     assert [item.get("role") for item in sent["input"]] == ["user", "assistant", "user"]
 
 
-async def test_tool_calls_come_back_and_are_answered(hosted: House, up: StatefulUpstream) -> None:
-    up.say([function_call("order", '{"id": 7}', call_id="c1"), custom_call("note", "hello", call_id="c2")])
-    asked = await hosted.call("generate", input="Where is it?", session="s", tools=[ORDER])
-    assert asked["tool_calls"] == [
-        {"call_id": "c1", "name": "order", "type": "function", "arguments": '{"id": 7}'},
-        {"call_id": "c2", "name": "note", "type": "custom", "input": "hello"},
-    ]
-    outputs = [{"call_id": "c1", "output": "shipped"}, {"call_id": "c2", "output": "noted"}]
-    await hosted.call("generate", tool_outputs=outputs, session="s")
-    assert up.posts()[1].json["input"] == [
-        {"type": "function_call_output", "call_id": "c1", "output": "shipped"},
-        {"type": "custom_tool_call_output", "call_id": "c2", "output": "noted"},
-    ]
-
-
-async def test_an_output_for_a_call_nobody_made_is_refused_by_name(hosted: House, up: StatefulUpstream) -> None:
-    up.say([function_call("order", "{}", call_id="c1")])
-    await hosted.call("generate", input="Where?", session="s", tools=[ORDER])
-    words, _ = await hosted.refused("generate", session="s", tool_outputs=[{"call_id": "c9", "output": "x"}])
-    assert "'c9'" in words
-    assert "['c1']" in words
-    words, _ = await hosted.refused("generate", session="s", tool_outputs=[{"call_id": "c1"}])
-    assert "call_id (a string) and output" in words
-    words, _ = await hosted.refused("generate", tool_outputs=[{"call_id": "c1", "output": "x"}])
-    assert "previous_response_id" in words
-    assert len(up.posts()) == 1
-
-
 async def test_images_go_before_the_text_of_their_message(hosted: House, up: StatefulUpstream) -> None:
     picture = hosted.app.roots.folders[0] / "dot.png"
     picture.write_bytes(bytes.fromhex("89504e470d0a1a0a") + b"rest")
@@ -146,9 +119,27 @@ async def test_images_go_before_the_text_of_their_message(hosted: House, up: Sta
     assert up.posts()[1].json["input"][1]["content"][0]["image_url"] == "https://example.com/dot.png"
 
 
+async def test_images_without_words_of_the_user_are_a_message_of_their_own(hosted: House, up: StatefulUpstream) -> None:
+    said = [{"role": "user", "content": "Look."}, {"role": "assistant", "content": "At what?"}]
+    await hosted.call("generate", input=said, images=["https://example.com/dot.png"])
+    sent = up.posts()[0].json["input"]
+    assert sent[:2] == said
+    assert [part["type"] for part in sent[2]["content"]] == ["input_image"]
+
+
 async def test_json_mode_asks_for_an_object(hosted: House, up: StatefulUpstream) -> None:
     await hosted.call("generate", input="As JSON, please", json=True, verbosity="low")
     assert up.posts()[0].json["text"] == {"format": {"type": "json_object"}, "verbosity": "low"}
+
+
+async def test_json_mode_needs_the_word_once_in_what_the_model_reads(hosted: House, up: StatefulUpstream) -> None:
+    first = await hosted.call("generate", input="Colours", instructions="Answer with Json.", json=True, session="s")
+    await hosted.call("generate", input="More", json=True, session="s")
+    await hosted.call("generate", input="Others", json=True, previous_response_id=first["response_id"])
+    assert {post.json["text"]["format"]["type"] for post in up.posts()} == {"json_object"}
+    words, _ = await hosted.refused("generate", input="Colours", json=True, session="new")
+    assert "the word JSON" in words
+    assert len(up.posts()) == 3
 
 
 async def test_a_dry_run_sends_nothing_and_shows_the_request(hosted: House, up: StatefulUpstream) -> None:
@@ -182,8 +173,19 @@ async def test_the_same_request_key_pays_once(hosted: House, up: StatefulUpstrea
         ({"input": "x", "session": "a b"}, "session"),
         ({"input": "x", "options": {"stream": True}}, "'stream' is not an option; the server streams by itself."),
         ({"input": "x", "options": {"temprature": 1}}, "'temprature' is no parameter of responses.create"),
-        ({"input": "x", "options": {"temperature": "1"}}, "'temperature' must be"),
-        ({"input": "x", "session": "s", "options": {"conversation": "conv_1"}}, "options.conversation excludes"),
+        ({"input": "x", "options": {"temperature": "1"}}, "options.temperature: it must be a number, not '1'."),
+        (
+            {"input": "x", "previous_response_id": "resp_1", "options": {"conversation": "conv_1"}},
+            "options.conversation excludes previous_response_id",
+        ),
+        ({"tool_outputs": [{"call_id": "c1", "output": "x"}]}, "tool_outputs: pass the session or the previous"),
+        ({"tool_outputs": [{"call_id": "c1"}], "session": "s"}, "tool_outputs[0]: it must have just call_id"),
+        ({"tool_outputs": [{"call_id": 1, "output": "x"}], "session": "s"}, "just call_id (a string) and output"),
+        (
+            {"tool_outputs": [{"call_id": "c1", "output": "x", "id": "y"}], "session": "s"},
+            "just call_id (a string) and output",
+        ),
+        ({"input": "A list of colours", "json": True}, "json: the API wants the word JSON in input or instructions"),
         ({}, "input: pass a text"),
         ({"input": "x" * 10_000_001}, "over the limit of 10,000,000 bytes"),
         ({"input": "x", "images": ["../../etc/passwd"]}, "outside"),

@@ -1,9 +1,12 @@
 import asyncio
+from pathlib import Path
 
 import pytest
+from mcp.types import TextContent
 
-from tests.serving import House
-from tests.upstream_answers import error
+from tests.serving import Era, House, house, text_of, told
+from tests.upstream_answers import error, stream
+from tests.upstream_shapes import text_events
 from tests.upstream_state import StatefulUpstream
 
 
@@ -62,3 +65,33 @@ async def test_a_running_job_of_the_embedded_engine_shows_its_text_so_far(embedd
         assert seen["status"] in ("queued", "in_progress")
         progress = seen.get("progress", {})
     await embedded.call("cancel", ids=[job["job_id"]])
+
+
+async def test_what_had_arrived_before_a_stream_broke_off_is_not_lost(
+    up: StatefulUpstream, era: Era, tmp_path: Path
+) -> None:
+    begun = text_events("Half of an answer")
+    up.on("POST", "/v1/responses", stream(begun[: len(begun) // 2 + 1], ends="reset"))
+    # A server that keeps nothing cannot be asked how it ended.
+    async with house(told(tmp_path, OPENAI_BASE_URL=up.base_url, RESPONSES_MCP_MODEL="llama"), era) as served:
+        result = await served.result("generate", input="Hi")
+        assert result.is_error
+        assert result.structured_content is None
+        sentence, arrived = [block.text for block in result.content if isinstance(block, TextContent)]
+        assert "Half" not in sentence
+        assert arrived.startswith("What had arrived before that:\n\nHalf")
+        polled = await served.result("poll")
+    assert polled.structured_content is not None
+    (job,) = polled.structured_content["jobs"]
+    assert job["status"] == job["result"]["status"] == "unknown"
+    assert job["error"]["message"] == sentence
+    assert job["result"]["text"] == arrived.partition("\n\n")[2]
+    assert f"{sentence}\n{arrived}" in text_of(polled)
+
+
+async def test_a_failure_before_the_first_word_has_nothing_to_show(hosted: House, up: StatefulUpstream) -> None:
+    up.on("POST", "/v1/responses", error(401, "bad key", code="invalid_api_key"))
+    result = await hosted.result("generate", input="Hi")
+    assert len(result.content) == 1
+    (job,) = (await hosted.call("poll"))["jobs"]
+    assert "result" not in job

@@ -1,6 +1,9 @@
 import pytest
 
 from tests.serving import House
+from tests.upstream_answers import reply
+from tests.upstream_shapes import response
+from tests.upstream_state import StatefulUpstream
 
 
 async def test_a_session_shows_its_turns_with_usage_and_hit_rate(hosted: House) -> None:
@@ -39,7 +42,6 @@ async def test_what_cannot_be_is_refused_by_name(hosted: House) -> None:
         ({"action": "fork", "session": "s"}, "to: fork needs"),
         ({"action": "fork", "session": "s", "to": "t"}, "'t'"),
         ({"action": "rename", "session": "s", "to": "t"}, "'t'"),
-        ({"action": "compact", "session": "s"}, "compact is not there yet"),
         ({"action": "burn"}, "action"),
     ):
         said, _ = await hosted.refused("sessions", **arguments)
@@ -57,3 +59,12 @@ async def test_a_session_of_the_embedded_engine_keeps_long_turns_short(embedded:
     (turn,) = (await embedded.call("sessions", action="get", session="s"))["turns"]
     assert turn["input"].endswith("…")
     assert len(turn["input"]) == 201
+
+
+async def test_a_turn_whose_items_say_nothing_in_words_is_shown_too(hosted: House, up: StatefulUpstream) -> None:
+    up.on("POST", "/v1/responses", reply(response("Click.")))
+    screenshot = {"type": "computer_screenshot", "image_url": "data:image/png;base64," + "A" * 1000}
+    seen = {"type": "computer_call_output", "call_id": "c1", "output": screenshot}
+    await hosted.call("generate", input=[seen, {"role": "user", "content": "What now?"}], session="s")
+    (turn,) = (await hosted.call("sessions", action="get", session="s"))["turns"]
+    assert (turn["input"], turn["text"]) == ("What now?", "Click.")

@@ -51,6 +51,12 @@ async def test_background_work_must_be_kept_upstream(hosted: House, up: Stateful
     assert up.posts() == []
 
 
+async def test_json_and_a_schema_exclude_each_other(hosted: House, up: StatefulUpstream) -> None:
+    words, _ = await hosted.refused("start_background", input="JSON", json=True, schema={"type": "object"})
+    assert "json excludes schema" in words
+    assert up.posts() == []
+
+
 async def test_a_dry_run_starts_nothing(hosted: House, up: StatefulUpstream) -> None:
     shown = await hosted.call("start_background", input="x", dry_run=True)
     assert shown["request"]["background"] is True

@@ -56,7 +56,7 @@ async def test_every_line_of_a_full_run_is_protocol(up: StatefulUpstream, tmp_pa
         await wire.send("no/such/method", number=6)
         assert (await wire.answer(6))["error"]["code"] == -32601
         await wire.send("resources/templates/list", number=7)
-        assert len((await wire.answer(7))["result"]["resourceTemplates"]) == 3
+        assert len((await wire.answer(7))["result"]["resourceTemplates"]) == 5
         assert await wire.end() == 0
     assert len(wire.lines) >= 8
 
