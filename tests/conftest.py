@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import AsyncGenerator
+from functools import cache
 from pathlib import Path
 
+import httpcore2
 import pytest
 
 from mcp_server.store.protocol import Store
@@ -49,6 +51,12 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def era(request: pytest.FixtureRequest) -> Era:
     """Both ways of speaking the protocol."""
     return request.param
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _trust_read_once() -> None:
+    """Reading the machine's certificates takes longer than most tests, and all of them talk to loopback."""
+    httpcore2.default_ssl_context = cache(httpcore2.default_ssl_context)
 
 
 @pytest.fixture

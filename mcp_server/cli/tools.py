@@ -2,7 +2,7 @@
 
 import json
 
-from mcp_server.tools import TOOLS
+from mcp_server.tools import definitions
 
 BYTES_PER_TOKEN = 4
 """A rough figure for English and JSON; the exact one depends on the model."""
@@ -10,12 +10,12 @@ BYTES_PER_TOKEN = 4
 
 def show_tools(*, as_json: bool) -> int:
     """Print the tools; returns the exit code."""
-    definitions = [tool.definition().model_dump(by_alias=True, exclude_none=True, mode="json") for tool in TOOLS]
+    shown = [one.model_dump(by_alias=True, exclude_none=True, mode="json") for one in definitions()]
     if as_json:
-        print(json.dumps(definitions, indent=2))
+        print(json.dumps(shown, indent=2))
         return 0
-    sizes = [len(json.dumps(one, separators=(",", ":"))) for one in definitions]
-    for one, size in zip(definitions, sizes, strict=True):
+    sizes = [len(json.dumps(one, separators=(",", ":"))) for one in shown]
+    for one, size in zip(shown, sizes, strict=True):
         print(f"{one['name']:20} {size:6,} bytes  {one['title']}")
     print(f"{'together':20} {sum(sizes):6,} bytes, about {sum(sizes) // BYTES_PER_TOKEN:,} tokens a conversation")
     return 0

@@ -20,7 +20,7 @@ from mcp_server.app import App
 from mcp_server.errors import InternalError, InvalidArgument, ServerError
 from mcp_server.server import resources
 from mcp_server.server.results import failure_result, result
-from mcp_server.tools import TOOLS
+from mcp_server.tools import TOOLS, definitions
 from mcp_server.tools.spec import MAX_ARGUMENT_BYTES, Call, size_of
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("responses_mcp.server")
@@ -38,10 +38,9 @@ _CACHE: dict[CacheableMethod, CacheHint] = {"tools/list": CacheHint(ttl_ms=3_600
 def build_server(app: App) -> Server[dict[str, object]]:
     """The server over ``app``; it can be run on any number of connections."""
     tools = {tool.name: tool for tool in TOOLS}
-    definitions = [tool.definition() for tool in TOOLS]
 
     async def list_tools(_ctx: ServerRequestContext, _params: PaginatedRequestParams | None) -> ListToolsResult:
-        return ListToolsResult(tools=definitions)
+        return ListToolsResult(tools=definitions())
 
     async def call_tool(ctx: ServerRequestContext, params: CallToolRequestParams) -> CallToolResult:
         tool = tools.get(params.name)

@@ -1,5 +1,7 @@
 """The registry: these tools are served, in this order, and no others."""
 
+from functools import cache
+
 from mcp_server.tools import (
     cancel,
     cleanup,
@@ -11,7 +13,7 @@ from mcp_server.tools import (
     structured_extract,
     vector_search,
 )
-from mcp_server.tools.spec import Tool
+from mcp_server.tools.spec import Tool, ToolDefinition
 
 TOOLS: tuple[Tool, ...] = (
     generate.TOOL,
@@ -24,3 +26,9 @@ TOOLS: tuple[Tool, ...] = (
     cleanup.TOOL,
     sessions.TOOL,
 )
+
+
+@cache
+def definitions() -> list[ToolDefinition]:
+    """What ``tools/list`` shows. It never changes, and writing the schemas takes longer than a call."""
+    return [tool.definition() for tool in TOOLS]

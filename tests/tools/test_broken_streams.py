@@ -18,8 +18,8 @@ async def test_a_background_stream_is_read_on_after_the_last_event(hosted: House
     up.say(WORDS)
     up.breaks.extend([6, 2])
     job = await hosted.call("start_background", input="Count.")
-    done = await hosted.call("poll", ids=[job["job_id"]], wait_seconds=20)
-    assert done["jobs"][0]["result"]["text"] == WORDS
+    done = await hosted.collect(job["job_id"])
+    assert done["result"]["text"] == WORDS
     assert asked_again(up) == [
         {"stream": "true", "starting_after": "5"},
         {"stream": "true", "starting_after": "7"},
@@ -33,8 +33,8 @@ async def test_a_stream_that_leads_nowhere_is_given_up_and_the_response_polled(
     up.say(WORDS)
     up.breaks.extend([6, 0])
     job = await hosted.call("start_background", input="Count.")
-    done = await hosted.call("poll", ids=[job["job_id"]], wait_seconds=20)
-    assert done["jobs"][0]["result"]["text"] == WORDS
+    done = await hosted.collect(job["job_id"])
+    assert done["result"]["text"] == WORDS
     assert asked_again(up)[0] == {"stream": "true", "starting_after": "5"}
     assert all(query == {} for query in asked_again(up)[1:])
 
@@ -71,10 +71,10 @@ async def test_work_in_a_discounted_window_is_not_streamed_and_is_waited_for(
     hosted: House, up: StatefulUpstream
 ) -> None:
     job = await hosted.call("start_background", input="Hi", options={"background_options": {"completion_window": "8h"}})
-    done = await hosted.call("poll", ids=[job["job_id"]], wait_seconds=20)
+    done = await hosted.collect(job["job_id"])
     assert up.posts()[0].json["stream"] is False
-    assert done["jobs"][0]["result"]["text"] == "Turn 1: Hi"
-    assert "cost_usd" not in done["jobs"][0]["result"]["usage"]
+    assert done["result"]["text"] == "Turn 1: Hi"
+    assert "cost_usd" not in done["result"]["usage"]
 
 
 async def test_an_upstream_that_cannot_be_asked_for_a_moment_does_not_end_the_job(
@@ -85,8 +85,8 @@ async def test_an_upstream_that_cannot_be_asked_for_a_moment_does_not_end_the_jo
     up.on("GET", "/v1/responses/resp_window", *gone, reply({**response("There."), "id": "resp_window"}))
     options = {"background_options": {"completion_window": "2h"}}
     job = await hosted.call("start_background", input="Hi", options=options)
-    done = await hosted.call("poll", ids=[job["job_id"]], wait_seconds=30)
-    assert done["jobs"][0]["result"]["text"] == "There."
+    done = await hosted.collect(job["job_id"])
+    assert done["result"]["text"] == "There."
 
 
 async def test_a_summary_of_the_reasoning_is_shown(hosted: House, up: StatefulUpstream) -> None:

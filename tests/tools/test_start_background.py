@@ -1,5 +1,3 @@
-from typing import Any
-
 import pytest
 
 from tests.serving import House, text_of
@@ -14,7 +12,7 @@ async def test_it_returns_at_once_with_a_handle_and_poll_collects_the_result(
     assert job["status"] in ("queued", "in_progress")
     assert job["job_id"].startswith("job_")
     assert job["poll_after_seconds"] > 0
-    ended = await collect(hosted, job["job_id"])
+    ended = await hosted.collect(job["job_id"])
     assert ended["status"] == "completed"
     assert ended["result"]["text"] == "At last."
     assert ended["result"]["job_id"] == job["job_id"]
@@ -24,20 +22,12 @@ async def test_it_returns_at_once_with_a_handle_and_poll_collects_the_result(
     assert (await hosted.call("generate", input="more", session="s"))["text"] == "Turn 2: more"
 
 
-async def collect(house: House, job_id: str) -> dict[str, Any]:
-    """Poll until the job has ended: each poll waits for a change, so this is bounded by the calls' own patience."""
-    while True:
-        (job,) = (await house.call("poll", ids=[job_id], wait_seconds=20))["jobs"]
-        if job["status"] not in ("queued", "in_progress"):
-            return job
-
-
 async def test_files_and_schemas_work_in_the_background_too(hosted: House, up: StatefulUpstream) -> None:
     (hosted.app.roots.folders[0] / "a.txt").write_text("Maya is here.", "utf-8")
     up.say('{"name": "Maya"}')
     schema = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
     job = await hosted.call("start_background", input="Who?", files=["a.txt"], schema=schema)
-    ended = await collect(hosted, job["job_id"])
+    ended = await hosted.collect(job["job_id"])
     assert ended["result"]["outcome"] == "ok"
     assert ended["result"]["data"] == {"name": "Maya"}
     assert ended["result"]["files"][0]["sent_as"] == "text"
@@ -66,6 +56,6 @@ async def test_a_dry_run_starts_nothing(hosted: House, up: StatefulUpstream) -> 
 @pytest.mark.engine
 async def test_the_embedded_engine_works_in_the_background(embedded: House) -> None:
     job = await embedded.call("start_background", input="Name a colour.", max_output_tokens=10)
-    ended = await collect(embedded, job["job_id"])
+    ended = await embedded.collect(job["job_id"])
     assert ended["status"] in ("completed", "incomplete")
     assert ended["result"]["text"]
