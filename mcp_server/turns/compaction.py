@@ -8,6 +8,8 @@ REQUEST = (
     "Summarise this conversation so that it can go on from the summary alone. Keep, under these four headings: durable "
     "facts (names, numbers, decisions, results), open questions, constraints, next actions. Leave out everything else."
 )
+EMBEDDED_TOKENS = 512
+"""The embedded engine's small model seldom comes to an end by itself; what it has said by then is its summary."""
 HEADING = "Summary of the conversation so far:"
 
 
@@ -16,10 +18,16 @@ def asking(profile: Profile) -> list[JsonObject]:
     return [] if profile.compact else [{"role": "user", "content": REQUEST}]
 
 
+def bounds(profile: Profile) -> JsonObject:
+    """Parameters of the request that asks for it."""
+    return {"max_output_tokens": EMBEDDED_TOKENS} if profile.free else {}
+
+
 def window(answer: Answer, profile: Profile) -> list[JsonObject]:
     """The items that the conversation goes on from; none when there is no whole answer to go on from."""
     if profile.compact:
         return answer.output
-    if answer.status != "completed" or not answer.text.strip():
+    whole = answer.status == "completed" or (answer.status == "incomplete" and profile.free)
+    if not (whole and answer.text.strip()):
         return []
     return [{"role": "user", "content": f"{HEADING}\n{answer.text}"}]

@@ -64,6 +64,7 @@ class Exchange:
         self._items = with_parts(self._request.input, parts)
         if self._request.compact:
             self._items = compaction.asking(ground.backend.profile)
+            self._request = self._request.model_copy(update={"params": compaction.bounds(ground.backend.profile)})
         plan = await self._laid_out()
         self._warnings += plan.warnings
         return plan

@@ -72,8 +72,9 @@ async def test_where_there_is_no_compaction_the_model_writes_a_summary(embedded:
     done = await embedded.call("sessions", action="compact", session="s")
     compaction = done["compaction"]
     assert compaction["status"] in ("completed", "incomplete")
+    assert compaction["usage"]["output_tokens"] <= 512
     after = await embedded.call("generate", input="And now?", session="s", max_output_tokens=8)
     shown = await embedded.call("sessions", action="get", session="s")
     went_on = [turn["response_id"] for turn in shown["turns"]]
     assert went_on[-1] == after["response_id"]
-    assert (compaction["response_id"] in went_on) == (compaction["status"] == "completed")
+    assert compaction["response_id"] in went_on

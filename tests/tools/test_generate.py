@@ -208,7 +208,7 @@ async def test_a_string_that_looks_like_json_stays_a_string(hosted: House, up: S
 
 
 async def test_a_text_over_the_limit_is_cut_at_a_sentence_and_linked(hosted: House, up: StatefulUpstream) -> None:
-    whole = "A sentence of some length. " * 5000
+    whole = f"A{'n' * 80} of some length. " * 1300
     up.say(whole)
     result = await hosted.result("generate", input="Write a lot.")
     fields = result.structured_content
