@@ -6,6 +6,7 @@ backend is asked how it ended; only a refusal that proves that nothing was done 
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 
 import structlog
 
@@ -86,7 +87,7 @@ class Exchange:
         """Send an answer back with what is wrong with it."""
         chained = self._ground.backend.profile.chain and plan.layout.store
         layout = next_try(plan.layout, answer, message, chained=chained)
-        plan = Plan(layout=layout, prepared=plan.prepared, static=plan.static, warnings=[])
+        plan = replace(plan, layout=layout)
         return plan, await self._remember(await self._send(layout), plan)
 
     async def recover(self, response_id: str) -> tuple[Plan, Answer]:
@@ -166,8 +167,7 @@ class Exchange:
         )
         if (key := plan.layout.cache_key) is None:
             return plan
-        layout = plan.layout.model_copy(update={"cache_key": ground.shards.place(key)})
-        return Plan(layout=layout, prepared=plan.prepared, static=plan.static, warnings=plan.warnings)
+        return replace(plan, layout=plan.layout.model_copy(update={"cache_key": ground.shards.place(key)}))
 
     async def _send(self, layout: Layout) -> Answer:
         """Send one request. From here on the job can never be sent again by somebody else."""
@@ -221,9 +221,11 @@ class Exchange:
         """Keep what was said and what it cost."""
         answer = self.booked(answer, plan.layout)
         job, layout, request = self._job, plan.layout, self._request
-        new, output = layout.input[layout.new_from :], answer.output
+        new, output, static = layout.input[layout.new_from :], answer.output, plan.static
         if request.compact:
+            # The next turn is compared with the one before, not with this.
             new, output = [], compaction.window(answer, self._ground.backend.profile)
+            static = self._past.turns[-1].static if self._past.turns else {}
         if answer.status not in ("completed", "incomplete") or not answer.response_id or not (output or new):
             return answer
         kept = layout.store and self._ground.backend.profile.stored and not request.compact
@@ -242,7 +244,7 @@ class Exchange:
             status=answer.status,
             stored=kept,
             conversation=layout.conversation,
-            static=plan.static,
+            static=static,
             usage=answer.usage,
             created_at=self._ground.now(),
         )

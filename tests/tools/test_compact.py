@@ -1,6 +1,8 @@
 """``sessions`` compact: the conversation goes on from a short form of itself."""
 
-from tests.serving import House
+from pathlib import Path
+
+from tests.serving import House, house, openai, text_of, told
 from tests.upstream_answers import error
 from tests.upstream_shapes import function_call
 from tests.upstream_state import StatefulUpstream
@@ -28,6 +30,25 @@ async def test_the_backend_compacts_a_chain_and_the_session_goes_on_from_it(
     assert "previous_response_id" not in body
     await hosted.call("generate", input="Four", session="s")
     assert up.posts()[-1].json["previous_response_id"] == third["response_id"]
+
+
+async def test_what_stayed_the_same_over_a_compaction_is_not_warned_of(hosted: House) -> None:
+    same = {"session": "s", "instructions": "Be brief.", "tools": [{"type": "web_search"}]}
+    await hosted.call("generate", input="One", **same)
+    await hosted.call("sessions", action="compact", session="s")
+    assert "warnings" not in await hosted.call("generate", input="Two", **same)
+
+
+async def test_a_compaction_that_takes_long_detaches_like_any_call(up: StatefulUpstream, tmp_path: Path) -> None:
+    given = told(tmp_path, **openai(up.base_url, RESPONSES_MCP_WAIT_SECONDS="0"))
+    async with house(given) as served:
+        job = await served.call("generate", input="One", session="s")
+        await served.collect(job["job_id"])
+        result = await served.result("sessions", action="compact", session="s")
+        assert result.structured_content is not None
+        handle = result.structured_content["compaction"]
+        assert f"call poll with {handle['job_id']}" in text_of(result)
+        assert (await served.collect(handle["job_id"]))["status"] == "completed"
 
 
 async def test_a_replayed_session_is_compacted_from_its_items(hosted: House, up: StatefulUpstream) -> None:

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from tests.serving import House
-from tests.upstream_answers import stream
-from tests.upstream_shapes import events, function_call, refusal, response
+from tests.upstream_answers import error, stream
+from tests.upstream_shapes import events, function_call, refusal, response, text_events
 from tests.upstream_state import StatefulUpstream
 
 PERSON = {
@@ -78,6 +78,15 @@ async def test_an_answer_that_stays_invalid_comes_back_whole(hosted: House, up: 
     assert done["attempts"] == 2
     assert done["response_id"]
     assert done["usage"]["total_tokens"]
+
+
+async def test_an_answer_whose_repair_cannot_be_sent_is_shown_as_it_is(hosted: House, up: StatefulUpstream) -> None:
+    up.on("POST", "/v1/responses", stream(text_events('{"name": 7}')), error(400, "The account was closed."))
+    schema = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+    result = await hosted.call("structured_extract", input="Maya", schema=schema)
+    assert (result["outcome"], result["text"], result["attempts"]) == ("invalid", '{"name": 7}', 1)
+    assert "could not be sent back for repair. The upstream refused" in result["warnings"][0]
+    assert result["usage"]["total_tokens"] == 48
 
 
 async def test_no_repair_is_made_when_none_is_wanted(hosted: House, up: StatefulUpstream) -> None:
