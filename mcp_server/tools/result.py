@@ -92,10 +92,10 @@ class SharedResult(Output):
 
     def footer(self) -> str:
         """Status, ids and tokens in one line."""
-        tokens = None
+        tokens, cost = None if self.input_tokens is None else f"{self.input_tokens} tokens in", self.cost_usd
         if usage := self.usage:
             count = "{input_tokens} tokens in ({cached_tokens} cached), {output_tokens} out"
-            tokens = count.format_map(usage)
+            tokens, cost = count.format_map(usage), usage.get("cost_usd")
         waiting = self.status in ("queued", "in_progress") and self.job_id
         parts = [
             f"{self.status}: {self.incomplete_reason}" if self.incomplete_reason else self.status,
@@ -104,6 +104,7 @@ class SharedResult(Output):
             f"session {self.session}" if self.session else None,
             self.model,
             tokens,
+            f"${cost:.4f}" if cost else None,
             *(f"warning: {warning}" for warning in self.warnings or ()),
         ]
         return f"[{' · '.join(part for part in parts if part)}]"
