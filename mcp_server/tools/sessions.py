@@ -108,7 +108,7 @@ def _compacted(call: JsonObject) -> str:
     if call["status"] == "completed":
         return f"Compacted: the conversation goes on from {call['response_id']}."
     waiting = f"; call poll with {call['job_id']}" if "job_id" in call else ""
-    return f"Not compacted yet: {call['status']}{waiting}."
+    return f"Not compacted: {call['status']}{waiting}."
 
 
 def _used(usage: JsonObject) -> str:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from tests.serving import House, house, openai, text_of, told
-from tests.upstream_answers import error
-from tests.upstream_shapes import function_call
+from tests.upstream_answers import error, reply
+from tests.upstream_shapes import function_call, response
 from tests.upstream_state import StatefulUpstream
 
 COMPACT = "/v1/responses/compact"
@@ -86,6 +86,37 @@ async def test_compaction_takes_its_turn_in_the_session(hosted: House, up: State
     shown = await hosted.call("sessions", action="get", session="s")
     assert [turn["tool"] for turn in shown["turns"]] == ["sessions"]
     assert shown["usage"]["requests"] == 2
+
+
+async def test_a_summary_takes_the_place_of_what_it_sums_up(up: StatefulUpstream, tmp_path: Path) -> None:
+    given = told(tmp_path, **openai(up.base_url, RESPONSES_MCP_BACKEND="compatible"))
+    async with house(given) as served:
+        await served.call("generate", input="One", session="s", instructions="Be brief.")
+        await served.call("generate", input="Two", session="s")
+        up.say("Facts: one and two.")
+        await served.call("sessions", action="compact", session="s")
+        asked = up.posts()[-1].json["input"]
+        assert [item["role"] for item in asked] == ["user", "assistant"] * 2 + ["user"]
+        assert all(word in asked[-1]["content"] for word in ("facts", "open questions", "constraints", "next actions"))
+        await served.call("generate", input="Three", session="s")
+        body = up.posts()[-1].json
+        assert body["input"] == [
+            {"role": "user", "content": "Summary of the conversation so far:\nFacts: one and two."},
+            {"role": "user", "content": "Three"},
+        ]
+        assert body["instructions"] == "Be brief."
+
+
+async def test_a_summary_that_is_cut_off_takes_nothings_place(up: StatefulUpstream, tmp_path: Path) -> None:
+    given = told(tmp_path, **openai(up.base_url, RESPONSES_MCP_BACKEND="compatible"))
+    async with house(given) as served:
+        first = await served.call("generate", input="One", session="s")
+        cut = response("Fac", status="incomplete", incomplete_details={"reason": "max_output_tokens"})
+        up.on("POST", "/v1/responses", reply(cut))
+        done = await served.result("sessions", action="compact", session="s")
+        assert "Not compacted: incomplete" in text_of(done)
+        shown = await served.call("sessions", action="get", session="s")
+        assert shown["sessions"][0]["head"] == first["response_id"]
 
 
 async def test_where_there_is_no_compaction_the_model_writes_a_summary(embedded: House) -> None:

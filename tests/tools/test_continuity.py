@@ -116,7 +116,8 @@ async def test_a_fork_of_a_conversation_is_a_replay_and_leaves_it_alone(hosted: 
     await hosted.call("sessions", action="fork", session="s", to="branch")
     forked = await hosted.call("generate", input="Two", session="branch")
     assert forked["text"] == "Turn 2: Two"
-    assert "conversation" not in sent(up)
+    assert not {"conversation", "previous_response_id"} & sent(up).keys()
+    assert [item["role"] for item in up.posts()[-1].json["input"]] == ["user", "assistant", "user"]
     assert len(up.conversations[conversation]) == 2
 
 
