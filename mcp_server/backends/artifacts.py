@@ -54,6 +54,19 @@ def read_image(item: JsonObject) -> tuple[str, bytes] | None:
     return (image_type(content) or named, content) if content else None
 
 
+def file_artifact_id(response_id: str, file_id: str) -> str:
+    """The id of a file that a response wrote; unlike an image's it does not end with a place in the output."""
+    return f"{response_id}.{file_id}"
+
+
+def cited_files(items: Sequence[JsonObject]) -> list[str]:
+    """The ids of the files in containers that the output items cite."""
+    contents = [item.get("content") for item in items]
+    parts = [part for content in contents if isinstance(content, list) for part in cast("list[JsonObject]", content)]
+    notes = [note for part in parts for note in cast("list[JsonObject]", part.get("annotations") or [])]
+    return [str(note.get("file_id")) for note in notes if note.get("type") == "container_file_citation"]
+
+
 def place_of(artifact_id: str) -> tuple[str, int] | None:
     """The response id and the place in its output that an artifact's id names; None for anything else."""
     response_id, _, place = artifact_id.rpartition(".")

@@ -13,6 +13,7 @@ class Profile(Frozen):
     - ``conversations`` (the Conversations API): else a session is a chain or a replay
     - ``resume`` (a background response's stream can be read again from any place): else it is asked about
     - ``compact`` (``responses/compact``): else ``turns`` has the model write a summary
+    - ``containers`` (files that the code interpreter wrote can be fetched): else they are only cited
     - ``background`` (native background mode): else a worker of this process runs the job
     - ``files`` (a Files API): else ``files`` sends the content inline, and text as text
     - ``vector_stores`` (hosted search): else ``index`` searches the embedded index
@@ -30,6 +31,7 @@ class Profile(Frozen):
     conversations: bool = False
     resume: bool = False
     compact: bool = False
+    containers: bool = False
     background: bool = False
     files: bool = False
     vector_stores: bool = False

@@ -99,6 +99,10 @@ class Backend(Protocol):
         """Delete a conversation; False when it was already gone."""
         ...
 
+    async def container_file(self, container_id: str, file_id: str) -> bytes:
+        """The content of a file in a container (profile ``containers``)."""
+        ...
+
     async def models(self) -> list[str]:
         """Ids of the models it offers, the default one first."""
         ...

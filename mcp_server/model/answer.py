@@ -94,12 +94,16 @@ class SentFile(Frozen):
 
 
 class Artifact(Frozen):
-    """Something a response made besides text. ``id`` names it in ``artifact://{id}``; ``bytes`` is its size."""
+    """Something a response made besides text. ``id`` names it in ``artifact://{id}``; ``bytes`` is its size.
+
+    ``name`` is what the response called it.
+    """
 
     id: str
     kind: str
     mime_type: str
     bytes: int
+    name: str | None = None
 
 
 class SchemaError(Frozen):

@@ -1,6 +1,6 @@
 """Artifacts for their owner: read where they were stored, and small images shown at once."""
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 
 import structlog
@@ -29,7 +29,8 @@ async def read_artifact(app: App, scope: Scope, artifact_id: str) -> tuple[str, 
     """
     named = place_of(artifact_id)
     if named is None:
-        return None
+        kept = await app.store.objects.get(scope, "artifact", artifact_id)
+        return (kept.data["mime_type"], b64decode(kept.data["base64"])) if kept else None
     response_id, place = named
     items = await _output(app, scope, response_id)
     return read_image(items[place]) if place < len(items) else None

@@ -6,8 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
+from mcp_server.backends.artifacts import cited_files, file_artifact_id
 from mcp_server.errors import ServerError
-from mcp_server.model.session import KeptObject
+from mcp_server.model.session import KeptObject, Turn
 from mcp_server.model.value import JsonObject
 from mcp_server.tools.shared import SessionName
 from mcp_server.tools.spec import DESTROYS, Arguments, Call, Output, Tool
@@ -130,7 +131,7 @@ async def _gather(call: Call) -> list[Item]:
             kind="responses",
             at=turn.created_at,
             session=turn.session,
-            delete=_response(call, turn.response_id, stored=turn.stored),
+            delete=_response(call, turn),
         )
         for turn in await store.sessions.made(scope)
     ]
@@ -170,10 +171,12 @@ def _session(call: Call, name: str) -> Callable[[], Awaitable[Gone]]:
     return delete
 
 
-def _response(call: Call, response_id: str, *, stored: bool) -> Callable[[], Awaitable[Gone]]:
+def _response(call: Call, turn: Turn) -> Callable[[], Awaitable[Gone]]:
     async def delete() -> Gone:
-        there = await call.app.backend.delete(response_id) if stored else True
-        await call.app.store.sessions.forget(call.scope, [response_id])
+        there = await call.app.backend.delete(turn.response_id) if turn.stored else True
+        for file_id in cited_files(turn.output):
+            await call.app.store.objects.delete(call.scope, "artifact", file_artifact_id(turn.response_id, file_id))
+        await call.app.store.sessions.forget(call.scope, [turn.response_id])
         return "deleted" if there else "already_gone"
 
     return delete

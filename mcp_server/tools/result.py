@@ -115,7 +115,9 @@ class SharedResult(Output):
         if self.truncated and self.response_id:
             links.append(Link(uri=f"response://{self.response_id}", name="the whole answer"))
         links += [
-            ArtifactLink(uri=made["uri"], name=made["kind"], mime_type=made["mime_type"], size=made["bytes"])
+            ArtifactLink(
+                uri=made["uri"], name=made.get("name") or made["kind"], mime_type=made["mime_type"], size=made["bytes"]
+            )
             for made in self.artifacts or ()
         ]
         return links
@@ -233,7 +235,7 @@ def poll_after(job: Job, now: float) -> float:
 
 
 def _artifact(artifact: Artifact) -> JsonObject:
-    return {"uri": f"artifact://{artifact.id}", **artifact.model_dump(exclude={"id"})}
+    return {"uri": f"artifact://{artifact.id}", **artifact.model_dump(exclude={"id"}, exclude_none=True)}
 
 
 def _extracted(answer: Answer) -> JsonObject:

@@ -24,6 +24,7 @@ from mcp_server.turns.caching import kept_for
 from mcp_server.turns.ground import Ground
 from mcp_server.turns.layout import NEW, Plan, lay_out, next_try, with_parts
 from mcp_server.turns.live import Live
+from mcp_server.turns.made_files import with_files
 from mcp_server.turns.past import Past, look_back
 from mcp_server.turns.pricing import tier
 from mcp_server.turns.recover import TakenOver, ask_upstream, interrupted
@@ -219,7 +220,7 @@ class Exchange:
 
     async def _remember(self, answer: Answer, plan: Plan) -> Answer:
         """Keep what was said and what it cost."""
-        answer = self.booked(answer, plan.layout)
+        answer = await with_files(self._ground, self._job.scope, self.booked(answer, plan.layout))
         job, layout, request = self._job, plan.layout, self._request
         new, output, static = layout.input[layout.new_from :], answer.output, plan.static
         if request.compact:

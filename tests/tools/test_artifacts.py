@@ -13,7 +13,7 @@ from mcp import MCPError
 from mcp.types import BlobResourceContents, CallToolResult, ImageContent, ResourceLink
 
 from tests.serving import Era, House, house, openai, text_of, told
-from tests.upstream_answers import reply
+from tests.upstream_answers import Answer, error, reply
 from tests.upstream_shapes import message, response
 from tests.upstream_state import StatefulUpstream
 
@@ -205,18 +205,57 @@ async def test_what_is_replayed_still_has_the_image(up: StatefulUpstream, era: E
     assert up.posts()[1].json["input"][1]["result"] == b64encode(SMALL).decode()
 
 
-async def test_a_file_of_the_code_interpreter_is_cited_with_its_container(hosted: House, up: StatefulUpstream) -> None:
-    note = {
-        "type": "container_file_citation",
-        "container_id": "cntr_1",
-        "file_id": "cfile_1",
-        "filename": "plot.csv",
-        "start_index": 0,
-        "end_index": 4,
-    }
-    up.on("POST", "/v1/responses", reply(response(output=[message("Here.", annotations=[note])])))
-    tool = {"type": "code_interpreter", "container": {"type": "auto"}}
-    done = await hosted.call("generate", input="Compute.", tools=[tool])
+def cites(filename: str) -> Answer:
+    """An answer that says where in its container a file is."""
+    place = {"container_id": "cntr_1", "file_id": "cfile_1", "start_index": 0, "end_index": 4}
+    note = {"type": "container_file_citation", "filename": filename, **place}
+    return reply(response(output=[message("Here.", annotations=[note])]))
+
+
+CODE = [{"type": "code_interpreter", "container": {"type": "auto"}}]
+CONTENT = "/v1/containers/cntr_1/files/cfile_1/content"
+
+
+async def test_a_file_of_the_code_interpreter_is_kept_before_its_container_is_gone(
+    hosted: House, up: StatefulUpstream
+) -> None:
+    up.on("POST", "/v1/responses", cites("plot.csv"))
+    up.on("GET", CONTENT, reply("a,b\n1,2\n", headers={"content-type": "text/csv"}))
+    result = await hosted.result("generate", input="Compute.", tools=CODE)
+    done = result.structured_content
+    assert done is not None
     assert done["citations"] == [
         {"type": "container_file_citation", "filename": "plot.csv", "file_id": "cfile_1", "container_id": "cntr_1"}
     ]
+    (made,) = done["artifacts"]
+    assert made == {
+        "kind": "file",
+        "uri": f"artifact://{done['response_id']}.cfile_1",
+        "mime_type": "text/csv",
+        "bytes": 8,
+        "name": "plot.csv",
+    }
+    (link,) = [block for block in result.content if block.type == "resource_link"]
+    assert link.name == "plot.csv"
+    assert await blob(hosted, made["uri"]) == ("text/csv", b"a,b\n1,2\n")
+    await hosted.call("cleanup", ids=[done["response_id"]], kinds=["responses"], dry_run=False)
+    with pytest.raises(MCPError, match="no resource"):
+        await hosted.client.read_resource(made["uri"])
+
+
+async def test_a_picture_that_the_code_interpreter_drew_is_shown(hosted: House, up: StatefulUpstream) -> None:
+    up.on("POST", "/v1/responses", cites("plot.png"))
+    up.on("GET", CONTENT, reply(SMALL, headers={"content-type": "application/octet-stream"}))
+    result = await hosted.result("generate", input="Plot.", tools=CODE)
+    assert [block.mime_type for block in result.content if block.type == "image"] == ["image/png"]
+
+
+async def test_a_file_that_cannot_be_fetched_is_a_warning_and_the_answer_stays(
+    hosted: House, up: StatefulUpstream
+) -> None:
+    up.on("POST", "/v1/responses", cites("plot.csv"))
+    up.on("GET", CONTENT, error(404, "Container expired."))
+    done = await hosted.call("generate", input="Compute.", tools=CODE)
+    assert done["text"] == "Here."
+    assert done["warnings"][0].startswith("The file plot.csv could not be fetched from its container.")
+    assert "artifacts" not in done

@@ -45,6 +45,10 @@ class Lacking:
         """Not offered."""
         raise not_offered(f"conversation {conversation_id}")
 
+    async def container_file(self, container_id: str, file_id: str) -> bytes:
+        """Not offered."""
+        raise not_offered(f"file {file_id} in a container {container_id}")
+
     async def upload(self, filename: str, content: bytes, purpose: str) -> str:
         """Not offered."""
         raise not_offered(f"place for the file {filename} ({len(content)} bytes, {purpose})")

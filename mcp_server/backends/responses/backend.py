@@ -115,6 +115,10 @@ class ResponsesBackend:
         """Delete a conversation; False when it was already gone."""
         return await self._connection.delete(path("conversations", conversation_id))
 
+    async def container_file(self, container_id: str, file_id: str) -> bytes:
+        """The content of a file in a container."""
+        return await self._connection.content(path("containers", container_id, "files", file_id, "content"))
+
     async def models(self) -> list[str]:
         """Ids of the models it offers, the default one first: the configured one, else by ``models.in_order``."""
         try:

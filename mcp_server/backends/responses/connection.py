@@ -91,6 +91,17 @@ class Connection:
         response, attempts = await self._tried(send, repeatable=repeatable)
         return Reply(_json_object(response, attempts, repeatable=repeatable), response.headers, attempts)
 
+    async def content(self, url: str) -> bytes:
+        """Read something that is not JSON; tried again after any failure that may pass."""
+
+        async def send(client: "AsyncOpenAI") -> "httpx2.Response":
+            import httpx2  # noqa: PLC0415 - off the start-up path
+
+            return await client.get(url, cast_to=httpx2.Response)
+
+        response, _ = await self._tried(send, repeatable=True)
+        return response.content
+
     async def stream(self, url: str, body: JsonObject) -> "tuple[AsyncStream[object], int]":
         """Send a JSON object and return its open answer, which the caller must close, and the number of requests."""
         return await self._open("post", url, repeatable=False, body=body)

@@ -8,6 +8,7 @@ OPENAI = Profile(
     conversations=True,
     resume=True,
     compact=True,
+    containers=True,
     background=True,
     files=True,
     vector_stores=True,
