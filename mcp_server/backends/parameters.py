@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any, Literal, Required, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
 
+from anyio import to_thread
+
 from mcp_server.model.value import Frozen, JsonObject
 
 Problem: TypeAlias = tuple[str, str]
@@ -54,6 +56,12 @@ def tool_choice_problem(value: object) -> str | None:
     kind = cast("JsonObject", value).get("type") if isinstance(value, dict) else None
     chosen = isinstance(kind, str) and kind in _typed(sdk().tool) - _typed(sdk().parameters["tool_choice"])
     return None if chosen else problem("tool_choice", cast("object", value))
+
+
+async def ready() -> None:
+    """Import the types off the event loop: it takes longer than anybody else's call should have to wait."""
+    if not sdk.cache_info().currsize:
+        await to_thread.run_sync(sdk)
 
 
 @cache

@@ -10,11 +10,15 @@ from mcp.types import ToolAnnotations
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mcp_server.app import App
+from mcp_server.backends import parameters
 from mcp_server.errors import InvalidArgument
 from mcp_server.model.value import JsonObject, Scope
 
 MAX_ARGUMENT_BYTES = 10_000_000
 """The API takes 10 MB of input; more is refused before anything is sent."""
+
+TYPED_BY_SDK = frozenset({"options", "tools", "tool_choice", "tool_outputs"})
+"""Arguments that are checked by the SDK's own types."""
 
 PAID = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True)
 """Sends something to a model, and keeps what it answered."""
@@ -83,6 +87,8 @@ class Tool:
             InvalidArgument: an argument is wrong; the message names it.
             ServerError: whatever went wrong.
         """
+        if TYPED_BY_SDK & raw.keys():
+            await parameters.ready()
         try:
             arguments = self.arguments.model_validate(raw)
         except ValidationError as error:
