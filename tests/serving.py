@@ -37,11 +37,12 @@ class House:
         return result.structured_content
 
     async def collect(self, job_id: str) -> dict[str, Any]:
-        """Poll until the job has ended: each poll waits for a change, so this is bounded by the calls' patience."""
-        while True:
-            (job,) = (await self.call("poll", ids=[job_id], wait_seconds=20))["jobs"]
-            if job["status"] not in ("queued", "in_progress"):
-                return job
+        """Poll until the job has ended."""
+        with anyio.fail_after(PATIENCE_SECONDS):
+            while True:
+                (job,) = (await self.call("poll", ids=[job_id], wait_seconds=20))["jobs"]
+                if job["status"] not in ("queued", "in_progress"):
+                    return job
 
     async def refused(self, tool: str, **arguments: Any) -> tuple[str, dict[str, Any]]:
         """Call a tool that must fail; returns its sentence and what ``_meta`` says."""

@@ -29,7 +29,7 @@ class Jobs(Protocol):
         ...
 
     async def keyed(self, scope: Scope, request_key: str) -> Job | None:
-        """The caller's job that was admitted with this key, or None."""
+        """The caller's job that was admitted with this key, or None; one that failed has given it free."""
         ...
 
     async def claim(self, job_id: str, worker: str, lease_until: float) -> Job | None:

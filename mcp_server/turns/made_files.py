@@ -4,7 +4,7 @@ import mimetypes
 from base64 import b64encode
 
 from mcp_server.backends.artifacts import file_artifact_id
-from mcp_server.errors import ServerError, StoreError
+from mcp_server.errors import UpstreamError
 from mcp_server.model.answer import Answer, Artifact, Citation
 from mcp_server.model.session import KeptObject
 from mcp_server.model.value import Scope
@@ -27,29 +27,22 @@ async def with_files(ground: Ground, scope: Scope, answer: Answer) -> Answer:
     for citation in cited.values():
         name = citation.filename or citation.file_id
         try:
-            made.append(await _kept(ground, scope, answer.response_id, citation))
-        except _TooLarge as error:
-            warnings.append(f"The file {name} is {error} and was left in its container.")
-        except StoreError:
-            raise
-        except ServerError as error:
+            content = await ground.backend.container_file(citation.container_id or "", citation.file_id or "")
+        except UpstreamError as error:
             warnings.append(f"The file {name} could not be fetched from its container. {error.message}")
+            continue
+        if len(content) > MOST_BYTES:
+            warnings.append(f"The file {name} is larger than {MOST_BYTES:,} bytes and was left in its container.")
+            continue
+        made.append(await _kept(ground, scope, answer.response_id, citation, content))
     return answer.model_copy(
         update={"artifacts": [*answer.artifacts, *made], "warnings": [*answer.warnings, *warnings]}
     )
 
 
-class _TooLarge(Exception):
-    pass
-
-
-async def _kept(ground: Ground, scope: Scope, response_id: str, citation: Citation) -> Artifact:
-    file_id = citation.file_id or ""
-    content = await ground.backend.container_file(citation.container_id or "", file_id)
-    if len(content) > MOST_BYTES:
-        raise _TooLarge(f"larger than {MOST_BYTES:,} bytes")
+async def _kept(ground: Ground, scope: Scope, response_id: str, citation: Citation, content: bytes) -> Artifact:
     artifact = Artifact(
-        id=file_artifact_id(response_id, file_id),
+        id=file_artifact_id(response_id, citation.file_id or ""),
         kind="file",
         mime_type=mimetypes.guess_type(citation.filename or "")[0] or "application/octet-stream",
         bytes=len(content),

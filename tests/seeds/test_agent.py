@@ -10,7 +10,6 @@ import pytest
 from tests.seeds.walkthrough import (
     answers,
     called,
-    collected,
     counted,
     held,
     printed,
@@ -133,7 +132,7 @@ async def test_a_search_is_told_while_it_runs_and_the_final_id_is_there(hosted: 
     job = await hosted.call("generate", model="gpt-4o", input="News of eels?", tools=[SEARCH], wait_seconds=0.2)
     await under_way(hosted, job["job_id"], lambda now: now.get("activity") == "searching the web")
     gate.set()
-    done = (await collected(hosted, job["job_id"]))["result"]
+    done = (await hosted.collect(job["job_id"]))["result"]
     assert sent(up.posts()[0]) == {
         "model": "gpt-4o", "input": said("News of eels?"), "tools": [SEARCH], "store": True
     }  # fmt: skip

@@ -6,7 +6,6 @@ from typing import Any
 
 from tests.seeds.walkthrough import (
     answers,
-    collected,
     counted,
     printed,
     queued,
@@ -248,7 +247,7 @@ async def test_8_several_items_are_listed_in_the_order_they_were_sent(hosted: Ho
     items = [item for question in questions for item in said(question)]
     up.on(*RESPONSES, *answers(printed(message("Make it smaller."), made="8", model=MINI, usage=counted(60, 200))))
     job = await hosted.call("start_background", model="gpt-5-mini", input=items, session="sails")
-    await collected(hosted, job["job_id"])
+    await hosted.collect(job["job_id"])
     (turn,) = await whole(hosted, "sails")
     assert [item["content"] for item in turn["input"]] == questions
     assert sent(up.posts()[0])["input"] == items

@@ -4,7 +4,6 @@ import asyncio
 
 from tests.seeds.walkthrough import (
     answers,
-    collected,
     held,
     printed,
     said,
@@ -62,7 +61,7 @@ async def test_a_remote_server_is_asked_by_the_upstream_itself(hosted: House, up
     )
     await under_way(hosted, job["job_id"], lambda now: "remote server" in (now.get("activity") or ""))
     gate.set()
-    done = (await collected(hosted, job["job_id"]))["result"]
+    done = (await hosted.collect(job["job_id"]))["result"]
     assert sent(up.posts()[0])["tools"] == [REMOTE]
     assert done["text"] == "Yes, up to three crates of 23 kg."
     assert "tool_calls" not in done
@@ -97,7 +96,7 @@ async def test_code_is_run_by_the_upstream_and_only_the_answer_comes_back(hosted
     )
     await under_way(hosted, job["job_id"], lambda now: now.get("activity") == "running code")
     gate.set()
-    done = (await collected(hosted, job["job_id"]))["result"]
+    done = (await hosted.collect(job["job_id"]))["result"]
     assert sent(up.posts()[0]) == {
         "model": "gpt-4.1",
         "instructions": "Teach, and compute with the python tool.",
@@ -137,7 +136,7 @@ async def test_deep_research_runs_in_the_background_over_web_code_and_a_remote_s
         tools=tools,
         options={"reasoning": {"summary": "auto"}},
     )
-    ended = await collected(hosted, job["job_id"])
+    ended = await hosted.collect(job["job_id"])
     assert sent(up.posts()[0]) == {
         "model": "o3-deep-research",
         "input": said("May I bring more crates on the far ferry?"),

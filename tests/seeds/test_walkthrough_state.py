@@ -5,7 +5,6 @@ import json
 
 from tests.seeds.walkthrough import (
     answers,
-    collected,
     counted,
     kept,
     printed,
@@ -153,7 +152,7 @@ async def test_background_work_is_polled_from_its_queue_to_its_end(hosted: House
     progress = await under_way(hosted, job["job_id"], lambda now: "queue" in (now.get("activity") or ""))
     assert not progress["text_so_far"]
     gate.set()
-    ended = await collected(hosted, job["job_id"])
+    ended = await hosted.collect(job["job_id"])
     assert ended["status"] == "completed"
     assert ended["result"]["text"].endswith("THE END")
     assert ended["result"]["response_id"] == body["id"]
@@ -168,7 +167,7 @@ async def test_a_finished_response_is_found_by_its_own_id_as_a_notification_name
     body = novel()
     up.on(*RESPONSES, *answers(body))
     job = await hosted.call("start_background", **NOVEL)
-    await collected(hosted, job["job_id"])
+    await hosted.collect(job["job_id"])
     (found,) = (await hosted.call("poll", ids=[body["id"]]))["jobs"]
     assert found["job_id"] == job["job_id"]
     assert found["result"]["text"].endswith("THE END")
@@ -196,7 +195,7 @@ async def test_the_stream_of_background_work_that_breaks_off_is_picked_up_again(
     up.on(*RESPONSES, stream(whole[:40], ends="half"))
     up.always("GET", f"/v1/responses/{body['id']}", kept(body))
     job = await hosted.call("start_background", **NOVEL)
-    ended = await collected(hosted, job["job_id"])
+    ended = await hosted.collect(job["job_id"])
     assert ended["result"]["text"] == body["output"][0]["content"][0]["text"]
     assert tokens(ended["result"]) == seen(total(15, 2100))
     assert len(up.posts()) == 1

@@ -7,7 +7,6 @@ import json
 from tests.seeds.walkthrough import (
     answers,
     called,
-    collected,
     counted,
     held,
     printed,
@@ -105,7 +104,7 @@ async def test_file_search_answers_from_a_store_and_cites_the_file(hosted: House
     )
     await under_way(hosted, job["job_id"], lambda now: now.get("activity") == "searching the files")
     gate.set()
-    done = (await collected(hosted, job["job_id"]))["result"]
+    done = (await hosted.collect(job["job_id"]))["result"]
     assert sent(up.posts()[0]) == {
         "model": "gpt-4o",
         "input": said("May I bring more crates?"),

@@ -186,12 +186,3 @@ async def under_way(house: House, job_id: str, wanted: Callable[[JsonObject], bo
             assert job["status"] in ("queued", "in_progress"), job
             if wanted(progress := job.get("progress", {})):
                 return progress
-
-
-async def collected(house: House, job_id: str) -> JsonObject:
-    """Poll a job until it has ended."""
-    with anyio.fail_after(SHORT_SECONDS):
-        while True:
-            (job,) = (await house.call("poll", ids=[job_id], wait_seconds=10))["jobs"]
-            if job["status"] not in ("queued", "in_progress"):
-                return job

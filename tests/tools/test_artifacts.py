@@ -250,6 +250,17 @@ async def test_a_picture_that_the_code_interpreter_drew_is_shown(hosted: House, 
     assert [block.mime_type for block in result.content if block.type == "image"] == ["image/png"]
 
 
+async def test_a_file_that_is_too_large_stays_in_its_container(
+    hosted: House, up: StatefulUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcp_server.turns.made_files.MOST_BYTES", 4)
+    up.on("POST", "/v1/responses", cites("plot.csv"))
+    up.on("GET", CONTENT, reply("a,b\n1", headers={"content-type": "text/csv"}))
+    done = await hosted.call("generate", input="Compute.", tools=CODE)
+    assert done["warnings"] == ["The file plot.csv is larger than 4 bytes and was left in its container."]
+    assert "artifacts" not in done
+
+
 async def test_a_file_that_cannot_be_fetched_is_a_warning_and_the_answer_stays(
     hosted: House, up: StatefulUpstream
 ) -> None:
