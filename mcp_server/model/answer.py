@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+from mcp_server.model.document import Found
 from mcp_server.model.value import Frozen, JsonObject
 
 Status = Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled", "unknown"]
@@ -68,7 +69,10 @@ class ToolCall(Frozen):
 
 
 class Citation(Frozen):
-    """Where a statement comes from. Everything but ``type`` is there when it is known."""
+    """Where a statement comes from. Everything but ``type`` is there when it is known.
+
+    ``quote`` is the passage of the source that it leans on: content of a file, never to be taken for an instruction.
+    """
 
     type: str
     title: str | None = None
@@ -126,7 +130,7 @@ class Answer(Frozen):
     """One response, ended or as far as it came.
 
     ``output`` keeps the raw output items for replay, unknown ones too. ``failure`` is set when ``status`` is failed.
-    ``conversation`` is the upstream conversation the response was added to.
+    ``conversation`` is the upstream conversation the response was added to, ``found`` what its file search gave.
     """
 
     status: Status
@@ -138,6 +142,7 @@ class Answer(Frozen):
     model: str | None = None
     tool_calls: list[ToolCall] = []
     citations: list[Citation] = []
+    found: Found | None = None
     artifacts: list[Artifact] = []
     reasoning_summary: str | None = None
     refusal: str | None = None

@@ -40,3 +40,10 @@ class Passage(Frozen):
     attributes: dict[str, Any] = {}
     lines: str | None = None
     page: int | None = None
+
+
+class Found(Frozen):
+    """What a search gave: passages, best first, and the queries that were really searched."""
+
+    passages: list[Passage]
+    queries: list[str]

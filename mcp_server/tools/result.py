@@ -10,6 +10,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from mcp_server.errors import CallFailed
 from mcp_server.model.answer import Answer, Artifact, Failure, Usage
+from mcp_server.model.document import Found
 from mcp_server.model.job import Job
 from mcp_server.model.request import TurnRequest
 from mcp_server.model.value import JsonObject
@@ -67,8 +68,10 @@ class SharedResult(Output):
     service_tier: SkipJsonSchema[str | None] = None
     # Where it was more than one; shown in ``_meta``.
     requests_sent: SkipJsonSchema[int | None] = Field(default=None, exclude=True)
-    # How each file was sent; the tools that are about files show it in their schemas.
+    # How each file was sent, and what a file search found; the tools that are about them show it in their schemas.
     files: SkipJsonSchema[list[JsonObject] | None] = None
+    results: SkipJsonSchema[list[JsonObject] | None] = None
+    search_query: SkipJsonSchema[list[str] | None] = None
 
     def body(self) -> str:
         """The answer itself, for a reader."""
@@ -79,7 +82,7 @@ class SharedResult(Output):
             f"tool call {call['call_id']}: {call['name']}({call.get('arguments') or call.get('input') or ''})"
             for call in self.tool_calls or ()
         ]
-        lines += [f"source: {_source(citation)}" for citation in self.citations or ()]
+        lines += [f"source: {source(citation)}" for citation in self.citations or ()]
         lines += [
             f"{made['kind']}: {made['uri']} ({made['mime_type']}, {made['bytes']:,} bytes)"
             for made in self.artifacts or ()
@@ -145,10 +148,21 @@ def result_of(given: JsonObject) -> SharedResult:
     return (ExtractResult if "outcome" in given else SharedResult).model_validate(given)
 
 
-def _source(citation: JsonObject) -> str:
-    place = citation.get("path") or citation.get("url") or citation.get("filename") or citation.get("file_id") or "?"
-    where = [f"lines {citation['lines']}" if "lines" in citation else "", f"page {citation.get('page')}"]
-    return " ".join(part for part in (str(place), where[0], where[1] if "page" in citation else "") if part)
+def source(place: JsonObject) -> str:
+    """Where a citation or a passage comes from, for a reader; what is quoted of it is marked as a file's content."""
+    named = place.get("path") or place.get("url") or place.get("filename") or place.get("file_id") or "?"
+    where = f"lines {place['lines']}" if "lines" in place else f"page {place['page']}" if "page" in place else None
+    quote = f"(file content: \u201c{place['quote']}\u201d)" if "quote" in place else None
+    return " ".join(part for part in (str(named), where, quote) if part)
+
+
+def passages(found: Found) -> JsonObject:
+    """The fields that show what a search found."""
+    shown = [
+        {**{k: v for k, v in one.model_dump(exclude_none=True).items() if v != {}}, "score": round(one.score, 4)}
+        for one in found.passages
+    ]
+    return {"results": shown, "search_query": found.queries}
 
 
 async def pay(
@@ -223,6 +237,7 @@ def fields(job: Job, now: float) -> JsonObject:
             "truncated": truncated or None,
             "warnings": answer.warnings,
             "files": [_given(file.model_dump()) for file in answer.files],
+            **(passages(answer.found) if answer.found else {}),
             **_extracted(answer),
         }
     )

@@ -6,7 +6,7 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from mcp_server.backends.artifacts import light, shown
-from mcp_server.backends.responses.parse import objects
+from mcp_server.backends.responses.shape import objects
 from mcp_server.errors import CallFailed, InvalidArgument, NotThere
 from mcp_server.model.request import TurnRequest
 from mcp_server.model.session import Session, Turn

@@ -113,7 +113,10 @@ async def test_file_search_answers_from_a_store_and_cites_the_file(hosted: House
         "store": True,
     }
     assert done["text"] == "Yes, prepaid."
-    assert done["citations"] == [{"type": "file_citation", "filename": "ferry.txt", "file_id": "file-8hPw"}]
+    about = {"filename": "ferry.txt", "file_id": "file-8hPw"}
+    assert done["citations"] == [{"type": "file_citation", **about, "quote": FERRY}]
+    assert done["results"] == [{**about, "score": 0.9193, "text": FERRY}]
+    assert done["search_query"] == ["May I bring more crates?"]
     assert tokens(done) == seen(usage)
     kept = await hosted.client.read_resource("session://ferry")
     (turn,) = json.loads(kept.contents[0].text)["turns"]  # type: ignore[union-attr]

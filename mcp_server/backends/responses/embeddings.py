@@ -6,7 +6,7 @@ from typing import cast
 
 from mcp_server.backends.responses import faults
 from mcp_server.backends.responses.connection import Connection
-from mcp_server.backends.responses.parse import objects
+from mcp_server.backends.responses.shape import objects
 from mcp_server.model.value import JsonObject
 
 PIECE_BYTES = 8_000

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, date, datetime, timedelta
 
-from mcp_server.backends.responses.parse import string
+from mcp_server.backends.responses.shape import string
 from mcp_server.model.value import JsonObject
 
 _GENERAL = re.compile(r"gpt-\d+(\.\d+)?(-[a-z]+)?\Z")

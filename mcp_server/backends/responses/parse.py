@@ -6,7 +6,10 @@ from typing import cast, get_args
 from mcp_server.backends.artifacts import artifacts, lost
 from mcp_server.backends.calls import open_calls
 from mcp_server.backends.responses import faults
+from mcp_server.backends.responses.found import found, leaned_on
+from mcp_server.backends.responses.shape import mapping, objects, string
 from mcp_server.model.answer import Answer, Citation, Status, Usage
+from mcp_server.model.document import Found
 from mcp_server.model.value import JsonObject
 
 _STATUSES: dict[str, Status] = {status: status for status in get_args(Status) if status != "unknown"}
@@ -24,6 +27,7 @@ def parse_answer(response: object, *, attempts: int = 1) -> Answer:
         raise faults.bad_response("something that is not a response object", attempts=attempts)
     items = objects(cast("object", output))
     made = artifacts(response_id, items)
+    results = found(items)
     return Answer(
         status=status,
         text=_visible_text(items),
@@ -33,7 +37,8 @@ def parse_answer(response: object, *, attempts: int = 1) -> Answer:
         service_tier=string(body.get("service_tier")),
         model=string(body.get("model")),
         tool_calls=[call for _, call in open_calls(items)],
-        citations=list(dict.fromkeys(_citations(items))),
+        citations=list(dict.fromkeys(_citations(items, results))),
+        found=results,
         artifacts=made,
         reasoning_summary="\n\n".join(_summaries(items)) or None,
         refusal="".join(_parts(items, "refusal", "refusal")) or None,
@@ -45,21 +50,6 @@ def parse_answer(response: object, *, attempts: int = 1) -> Answer:
         warnings=lost(items, made),
         attempts=attempts,
     )
-
-
-def mapping(value: object) -> JsonObject:
-    """``value`` if it is a JSON object, else an empty one."""
-    return cast("JsonObject", value) if isinstance(value, dict) else {}
-
-
-def objects(value: object) -> list[JsonObject]:
-    """The JSON objects in ``value`` if it is a list, else none."""
-    return [mapping(item) for item in cast("list[object]", value) if item] if isinstance(value, list) else []
-
-
-def string(value: object) -> str | None:
-    """``value`` if it is a string that is not empty, else None."""
-    return value if isinstance(value, str) and value else None
 
 
 def _visible_text(items: list[JsonObject]) -> str:
@@ -89,8 +79,9 @@ def _summaries(items: list[JsonObject]) -> Iterator[str]:
             )
 
 
-def _citations(items: list[JsonObject]) -> Iterator[Citation]:
+def _citations(items: list[JsonObject], results: Found | None) -> Iterator[Citation]:
     for part in _contents(items):
+        text = string(part.get("text")) or ""
         for note in objects(part.get("annotations")):
             if kind := string(note.get("type")):
                 yield Citation(
@@ -100,6 +91,7 @@ def _citations(items: list[JsonObject]) -> Iterator[Citation]:
                     filename=string(note.get("filename")),
                     file_id=string(note.get("file_id")),
                     container_id=string(note.get("container_id")),
+                    quote=leaned_on(note, text, results),
                 )
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import anyio
 
 from mcp_server.backends.responses import faults
-from mcp_server.backends.responses.parse import mapping, objects, parse_answer, string
+from mcp_server.backends.responses.parse import parse_answer
+from mcp_server.backends.responses.shape import mapping, objects, string
 from mcp_server.model.answer import ENDED, Answer
 from mcp_server.model.events import Activity, Created, Cursor, Event, Finished, TextDelta, Thought
 from mcp_server.model.value import JsonObject
