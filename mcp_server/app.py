@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import anyio
 
 from mcp_server import settings as configuration
-from mcp_server.backends.choose import open_backend
+from mcp_server.backends.choose import open_backend, open_embedder
 from mcp_server.backends.protocol import Backend
 from mcp_server.errors import ConfigurationError
+from mcp_server.files.fetch import Fetcher
 from mcp_server.files.roots import Roots
 from mcp_server.index.search import SearchIndex, open_index
 from mcp_server.index.updates import Updates
@@ -30,7 +31,10 @@ from mcp_server.turns.turns import Turns
 
 @dataclass(frozen=True, kw_only=True)
 class App:
-    """The rooms, open. ``settings.problem`` is told by the first call that would cost something."""
+    """The rooms, open. ``settings.problem`` is told by the first call that would cost something.
+
+    ``roots`` are the folders that the settings allow; ``Call.roots`` knows those of a call.
+    """
 
     settings: Settings
     store: Store
@@ -40,6 +44,7 @@ class App:
     updates: Updates
     turns: Turns
     prices: Prices
+    fetcher: Fetcher
     now: Callable[[], float] = time.time
 
     def scope(self, owner: str) -> Scope:
@@ -61,13 +66,13 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
     """Open the store and the backend and begin to look after jobs; on the way out let go of all that still run."""
     store = await open_sqlite(configuration.sqlite_path(settings))
     backend = open_backend(settings)
+    embedder = open_embedder(backend, settings)
     prices = Prices.load(settings, free=backend.profile.free)
     try:
         async with anyio.create_task_group() as tasks:
             ground = Ground(
                 store=store,
                 backend=backend,
-                roots=Roots(settings.allowed_roots),
                 # Leases must tell two processes apart, also two with one id on two machines.
                 worker=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
                 keep=settings.store_responses,
@@ -78,21 +83,24 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
             )
             turns = Turns(ground, tasks)
             tasks.start_soon(turns.keep)
-            index = open_index(backend, store)
+            index = open_index(backend, store, embedder)
             try:
                 yield App(
                     settings=settings,
                     store=store,
                     backend=backend,
-                    roots=ground.roots,
+                    roots=Roots(settings.allowed_roots or ()),
                     index=index,
                     updates=Updates(index, tasks),
                     turns=turns,
                     prices=prices,
+                    fetcher=ground.fetcher,
                 )
             finally:
                 tasks.cancel_scope.cancel()
     finally:
         with anyio.CancelScope(shield=True):
             await backend.close()
+            if embedder and embedder is not backend:
+                await embedder.close()
             await store.close()

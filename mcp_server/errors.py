@@ -89,7 +89,8 @@ class UpstreamError(ServerError):
     """The backend failed.
 
     ``kind`` is the error's code (``rate_limited``, ``auth``, ``timeout``, …), not fixed by the class as elsewhere:
-    callers treat them all alike, and only the code and the flags differ.
+    callers treat them all alike, and only the code and the flags differ. ``retry_after`` is for how many seconds the
+    upstream asks to be left alone.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class UpstreamError(ServerError):
         outcome: Outcome = "failed",
         attempts: int = 1,
         param: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message, retryable=retryable)
         self.kind = kind
@@ -111,6 +113,7 @@ class UpstreamError(ServerError):
         self.outcome: Outcome = outcome
         self.attempts = attempts
         self.param = param
+        self.retry_after = retry_after
 
     def failure(self) -> Failure:
         """The stored and shown form."""

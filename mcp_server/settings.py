@@ -34,7 +34,10 @@ _T = TypeVar("_T")
 
 
 class Settings(Frozen):
-    """Everything the server was told. Times are in seconds; ``sources`` says where each value came from."""
+    """Everything the server was told. Times are in seconds; ``sources`` says where each value came from.
+
+    ``allowed_roots`` None leaves it to the transport which folders may be read; empty is none at all.
+    """
 
     home: Path
     backend: BackendName
@@ -43,7 +46,7 @@ class Settings(Frozen):
     model: str | None = None
     embedding_model: str | None = None
     store: str
-    allowed_roots: tuple[Path, ...] = ()
+    allowed_roots: tuple[Path, ...] | None = None
     wait_seconds: float = 45.0
     timeout_seconds: float = 600.0
     max_retries: int = 2
@@ -118,7 +121,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         "local_model": read.value("RESPONSES_MCP_LOCAL_MODEL", _path, None, "the path of a GGUF file"),
         "log_level": read.value("RESPONSES_MCP_LOG_LEVEL", _level, "info", "debug, info, warning or error"),
         "log_format": read.value("RESPONSES_MCP_LOG_FORMAT", _format, "auto", "auto, console or json"),
-        "allowed_roots": read.value("RESPONSES_MCP_ALLOWED_ROOTS", _folders, _working_folder(), "existing folders"),
+        "allowed_roots": _allowed_roots(read),
     }
     backend = _backend(read, values["openai_api_key"], values["openai_base_url"])
     problems = [broken] if broken else []
@@ -167,10 +170,20 @@ def sqlite_path(settings: Settings) -> Path:
     return Path(settings.store.removeprefix("sqlite:///")).expanduser()
 
 
-def _working_folder() -> tuple[Path, ...]:
+def working_folder() -> tuple[Path, ...]:
     """The folder we were started in, unless that is the whole disk or the whole home: nobody means those."""
-    folder = Path.cwd().resolve()
-    return () if folder in (Path(folder.anchor), Path.home().resolve()) else (folder,)
+    try:
+        folder = Path.cwd().resolve()
+        home = Path.home().resolve()
+    except (OSError, RuntimeError):  # it was deleted, or nobody knows where home is
+        return ()
+    return () if folder in (Path(folder.anchor), home) else (folder,)
+
+
+def _allowed_roots(read: _Reader) -> tuple[Path, ...] | None:
+    """A wrong value allows nothing: another folder than the one that was meant must not stand in for it."""
+    name = "RESPONSES_MCP_ALLOWED_ROOTS"
+    return read.value(name, _folders, (), "existing folders") if read.text(name) else None
 
 
 def _name(text: str) -> BackendName | None:

@@ -21,7 +21,7 @@ VENV = ROOT / ".venv"
 HOSTS = ROOT / "tests" / "hosts"
 BIN = VENV / ("Scripts" if sys.platform == "win32" else "bin")
 PYTHON = BIN / "python"
-LOCKS = {"demo": [], "dev": ["--group", "dev"]}
+LOCKS = {"demo": [], "dev": ["--extra", "documents", "--group", "dev"]}
 """Each lock file in ``requirements/``, and what it holds beyond the package, its ``local`` extra and its build."""
 BUILD = ["hatchling", "editables"]
 """What installing the project itself needs; it runs without build isolation, so that nothing comes unlocked."""

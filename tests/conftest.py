@@ -12,6 +12,7 @@ from mcp_server.store.protocol import Store
 from mcp_server.store.sqlite import open_sqlite
 from tests.serving import Era, House, house, openai, told
 from tests.upstream_state import StatefulUpstream, stateful
+from tests.web import Web, certificate
 
 OURS = ("RESPONSES_MCP_", "OPENAI_", "AZURE_", "AWS_", "BEDROCK_")
 
@@ -64,6 +65,18 @@ async def up() -> AsyncGenerator[StatefulUpstream]:
     """An upstream that remembers what it was told, as the real one does."""
     async with stateful() as upstream:
         yield upstream
+
+
+@pytest.fixture(scope="session")
+def _site_certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return certificate(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture
+async def web(_site_certificate: Path) -> AsyncGenerator[Web]:
+    """A web to fetch from: give its ``network`` to a ``Fetcher``."""
+    async with Web(_site_certificate).open() as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -109,11 +110,26 @@ def test_the_working_folder_may_be_read_unless_it_is_the_disk_or_the_home(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert load(tmp_path).allowed_roots == (tmp_path.resolve(),)
+    assert settings.working_folder() == (tmp_path.resolve(),)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert load(tmp_path).allowed_roots == ()
+    assert settings.working_folder() == ()
     monkeypatch.chdir("/")
-    assert load(tmp_path).allowed_roots == ()
+    assert settings.working_folder() == ()
+
+
+def test_a_working_folder_that_was_deleted_allows_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert settings.working_folder() == ()
+    monkeypatch.chdir(tmp_path)
+
+
+def test_allowed_folders_that_are_not_there_allow_nothing_and_unset_ones_leave_it_open(tmp_path: Path) -> None:
+    assert load(tmp_path).allowed_roots is None
+    told = load(tmp_path, RESPONSES_MCP_ALLOWED_ROOTS=f"{tmp_path}{os.pathsep}{tmp_path / 'missing'}")
+    assert told.allowed_roots == ()
+    assert "RESPONSES_MCP_ALLOWED_ROOTS" in (told.problem or "")
 
 
 def test_only_a_sqlite_store_can_be_opened(tmp_path: Path) -> None:

@@ -180,11 +180,10 @@ def vector_store(store_id: str = "vs_1", **fields: Any) -> JsonObject:
     return {"id": store_id, "object": "vector_store", **about, **fields}
 
 
-def store_file(
-    status: str = "completed", *, last_error: JsonObject | None = None, file_id: str = "file-1"
-) -> JsonObject:
+def store_file(status: str = "completed", *, file_id: str = "file-1", **fields: Any) -> JsonObject:
     """A file of a vector store."""
-    return {"id": file_id, "object": "vector_store.file", "status": status, "last_error": last_error, "attributes": {}}
+    about = {"created_at": 1_793_000_000, "usage_bytes": 0, "last_error": None, "attributes": {}}
+    return {"id": file_id, "object": "vector_store.file", "status": status, **about, **fields}
 
 
 def search_page(*found: JsonObject, query: str | list[str] = "q") -> JsonObject:

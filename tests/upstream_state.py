@@ -162,7 +162,26 @@ class StatefulUpstream(ShelvesUpstream):
             said = json.dumps(smallest(shape["schema"], shape["schema"]))
         asked = [item for item in known if item.get("role") == "user"]
         text = said if said is not None else f"Turn {len(asked)}: {_text(asked[-1]) if asked else ''}"
-        return [message(text, item_id=self.new_id("msg_"))]
+        found = [self._file_search(tool, _text(asked[-1]), body) for tool in _searches(body) if asked]
+        cited = [{"type": "file_citation", **best, "index": len(text)} for _, best in found if best]
+        return [*(call for call, _ in found), message(text, item_id=self.new_id("msg_"), annotations=cited)]
+
+    def _file_search(self, tool: JsonObject, query: str, body: JsonObject) -> tuple[JsonObject, JsonObject | None]:
+        """The item that says what a search found, and the file of the best passage."""
+        stores = [store_id for store_id in tool["vector_store_ids"] if store_id in self.stores]
+        hits = [one for store_id in stores for one in self.best(store_id, [query], tool)]
+        results = [{**one, "text": one["content"][0]["text"]} for one in hits]
+        for one in results:
+            del one["content"]
+        shown = {"results": results if "file_search_call.results" in body.get("include", ()) else None}
+        call = {
+            "id": self.new_id("fs_"),
+            "type": "file_search_call",
+            "status": "completed",
+            "queries": [query],
+            **shown,
+        }
+        return call, {name: hits[0][name] for name in ("file_id", "filename")} if hits else None
 
     def _retrieve(self, request: Request, response_id: str) -> Answer:
         if not self._kept.get(response_id):
@@ -231,3 +250,7 @@ def _words(items: list[JsonObject]) -> int:
 def _conversation_of(body: JsonObject) -> str | None:
     named = body.get("conversation")
     return named["id"] if isinstance(named, dict) else named
+
+
+def _searches(body: JsonObject) -> list[JsonObject]:
+    return [tool for tool in body.get("tools") or () if tool["type"] == "file_search"]

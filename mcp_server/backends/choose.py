@@ -1,12 +1,22 @@
 """Which backend the settings mean. Building one is cheap: no request, no child, no heavy import."""
 
+from importlib.util import find_spec
+
 from mcp_server.backends.absent import absent
 from mcp_server.backends.llama.backend import LlamaBackend
-from mcp_server.backends.protocol import Backend
+from mcp_server.backends.llama.embedder import LocalEmbedder
+from mcp_server.backends.protocol import Backend, Embedder
 from mcp_server.backends.responses.backend import ResponsesBackend
 from mcp_server.backends.responses.profiles import COMPATIBLE, OPENAI
 from mcp_server.errors import ConfigurationError, NotYet
 from mcp_server.settings import Settings
+
+
+def open_embedder(backend: Backend, settings: Settings) -> Embedder | None:
+    """Who embeds for the embedded index: the backend where it can, else the packaged model; None without its extra."""
+    if backend.profile.embeddings:
+        return backend
+    return LocalEmbedder(settings.home / "models") if all(map(find_spec, ("xllamacpp", "gguf", "numpy"))) else None
 
 
 def open_backend(settings: Settings) -> Backend:

@@ -16,8 +16,10 @@ class Profile(Frozen):
     - ``containers`` (files that the code interpreter wrote can be fetched): else they are only cited
     - ``background`` (native background mode): else a worker of this process runs the job
     - ``files`` (a Files API): else ``files`` sends the content inline, and text as text
+    - ``pdf``, ``documents`` (PDF and Office files as ``input_file``): else ``files`` sends their text
+    - ``file_urls`` (it fetches files by URL itself): else ``files`` fetches them
     - ``vector_stores`` (hosted search): else ``index`` searches the embedded index
-    - ``embeddings`` (an embeddings endpoint, for the embedded index): else the search is by words alone
+    - ``embeddings`` (an embeddings endpoint, for the embedded index): else the embedded engine embeds
     - ``json_schema``: ``strict`` = the API's strict subset, ``grammar`` = any schema is enforced while generating,
       ``none`` = the schema is only asked for; the answer is validated in all three
 
@@ -39,6 +41,8 @@ class Profile(Frozen):
     json_schema: Literal["strict", "grammar", "none"] = "none"
     images: bool = False
     pdf: bool = False
+    documents: bool = False
+    file_urls: bool = False
     function_tools: bool = True
     hosted_tools: frozenset[str] = frozenset()
     prompt_cache_key: bool = False

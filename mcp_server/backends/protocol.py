@@ -6,7 +6,7 @@ answer that proves no work was done (see ``backends/responses/retries.py``).
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from typing import Any, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from mcp_server.backends.profile import Profile
 from mcp_server.model.answer import Answer
@@ -16,15 +16,45 @@ from mcp_server.model.request import Layout
 from mcp_server.model.value import JsonObject
 
 
+class Attachment(NamedTuple):
+    """A file in a hosted store: whether it is searchable, what it was attached with, and why it is not.
+
+    ``chunking`` are the tokens of a passage and of its overlap, None where the backend does not tell.
+    """
+
+    status: Literal["completed", "in_progress", "failed"]
+    attributes: JsonObject
+    chunking: tuple[int, int] | None = None
+    reason: str = ""
+
+
 class HostedStores(Protocol):
     """Vector stores kept by the backend (profile ``vector_stores``)."""
 
-    async def create(self, name: str) -> str:
-        """Make an empty store; returns its id."""
+    async def create(self, name: str, *, expires_days: int | None = None) -> str:
+        """Make an empty store, forgotten after so many days without use; returns its id."""
         ...
 
-    async def attach(self, store_id: str, file_id: str, attributes: dict[str, Any]) -> str:
-        """Add an uploaded file and wait until it is searchable. Returns "completed", or the reason it failed."""
+    async def expire(self, store_id: str, days: int) -> None:
+        """Change after how many days without use it is forgotten."""
+        ...
+
+    async def alive(self, store_id: str) -> bool:
+        """False when the store is gone, or has expired."""
+        ...
+
+    async def attach(
+        self, store_id: str, file_id: str, attributes: JsonObject, chunking: tuple[int, int] | None
+    ) -> Attachment:
+        """Add an uploaded file, cut into passages of so many tokens (None: as the backend does); does not wait."""
+        ...
+
+    async def attached(self, store_id: str, file_id: str) -> Attachment | None:
+        """The file as it is in the store, waited for while it is being indexed; None when it is not in it."""
+        ...
+
+    async def describe(self, store_id: str, file_id: str, attributes: JsonObject) -> None:
+        """Put other attributes on a file that is in it."""
         ...
 
     async def detach(self, store_id: str, file_id: str) -> None:
@@ -42,6 +72,22 @@ class HostedStores(Protocol):
 
     async def delete(self, store_id: str) -> bool:
         """Delete the store; False when it was already gone."""
+        ...
+
+
+class Embedder(Protocol):
+    """Whoever turns texts into vectors for the embedded index: a backend, or the embedded engine beside one."""
+
+    async def embedding_model(self) -> str:
+        """The model's name; vectors of two models cannot be compared."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One vector of length 1 per text; texts of any length."""
+        ...
+
+    async def close(self) -> None:
+        """Stop what was started for it."""
         ...
 
 
@@ -111,12 +157,19 @@ class Backend(Protocol):
         """Input tokens of a request, free of charge; None where it cannot be known."""
         ...
 
-    async def upload(self, filename: str, content: bytes, purpose: str) -> str:
-        """Upload a file (profile ``files``); returns its id. ``purpose`` is ``user_data`` or ``assistants``."""
+    async def upload(self, filename: str, content: bytes, purpose: str, *, expires_seconds: int | None = None) -> str:
+        """Upload a file (profile ``files``); returns its id. ``purpose`` is ``user_data`` or ``assistants``.
+
+        It is forgotten ``expires_seconds`` (3,600 to 2,592,000) after its upload; None keeps it.
+        """
         ...
 
     async def delete_file(self, file_id: str) -> bool:
         """Delete an uploaded file; False when it was already gone."""
+        ...
+
+    async def embedding_model(self) -> str:
+        """The model that ``embed`` asks (profile ``embeddings``)."""
         ...
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:

@@ -171,7 +171,22 @@ async def documents(show: Show, docs: Path) -> None:
         max_results=3,
     )
     show.must(found.get("index", {}).get("added", 0) + found.get("index", {}).get("unchanged", 0), "nothing is indexed")
-    show.must(found.get("results"), "nothing was found")
+    show.must(all(_placed(hit) for hit in found.get("results", [{}])), "what was found has no place in a file")
+    answered = await show.call(
+        "vector_search",
+        "answer a question from that folder, with its sources",
+        store="demo",
+        query="How long does a process keep a job that it runs before another one may take it over?",
+        max_results=2,
+        answer=True,
+        max_output_tokens=80,
+    )
+    show.must(answered.get("text"), "there is no answer")
+    show.must(all(map(_placed, answered.get("citations", [{}]))), "its sources have no place in a file")
+
+
+def _placed(source: JsonObject) -> bool:
+    return "path" in source and ("lines" in source or "page" in source)
 
 
 async def background(show: Show) -> None:

@@ -3,13 +3,11 @@
 from pathlib import Path
 from typing import Literal
 
-from mcp_server.model.media import image_type
+from mcp_server.files.text import HEAD, is_text
+from mcp_server.model.media import image_type, is_convertible
 
 Kind = Literal["text", "pdf", "image", "document"]
-"""``document`` is what only the backend can read: Office files, e-books, HTML pages."""
-
-HEAD = 4096
-"""Bytes from the start of a file that decide about its kind."""
+"""``document`` is what has to be converted to be read: Office files, e-books, HTML pages."""
 
 DOCUMENTS = {
     **dict.fromkeys((".doc", ".docx", ".odt", ".rtf", ".pages"), "a word processor document"),
@@ -18,8 +16,7 @@ DOCUMENTS = {
     **dict.fromkeys((".html", ".htm", ".xhtml"), "an HTML page"),
     ".epub": "an e-book",
 }
-IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
-BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
+IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".heic", ".heif", ".avif", ".tif", ".tiff", ".bmp")
 
 
 def kind_of(path: Path, head: bytes) -> Kind:
@@ -27,11 +24,11 @@ def kind_of(path: Path, head: bytes) -> Kind:
     suffix = path.suffix.lower()
     if head.startswith(b"%PDF-") or suffix == ".pdf":
         return "pdf"
-    if suffix in IMAGES or image_type(head):
+    if suffix in IMAGES or image_type(head) or is_convertible(head):
         return "image"
     return "document" if suffix in DOCUMENTS else "text"
 
 
 def looks_binary(content: bytes) -> bool:
-    """True when it holds a NUL byte, unless it begins as UTF-16 text does."""
-    return b"\0" in content and not content.startswith(BYTE_ORDER_MARKS)
+    """True when its start is no text in any encoding."""
+    return not is_text(content[:HEAD])

@@ -1,34 +1,44 @@
 """Which files may be read: those whose real path, with every link resolved, lies in one of the allowed folders."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from mcp_server.errors import InvalidArgument
-from mcp_server.files import walk
+from mcp_server.files import walk, windows
 from mcp_server.files.kinds import kind_of, looks_binary
-from mcp_server.files.reading import head_of, require_regular, unreadable
+from mcp_server.files.reading import head_of, probe, require_regular, unreadable
 
 NEVER = (Path("/proc"), Path("/sys"), Path("/dev"))
 MAX_FOUND = 10_000
-"""Files that one folder or glob may stand for."""
+"""Files that one folder or glob may stand for: with more of them a walk outlasts the wait, and nobody meant them."""
+MAX_LENGTH = 4096
+"""Characters of a path; no system takes longer ones."""
 
 
 @dataclass(frozen=True)
 class Roots:
-    """The allowed folders. A relative path is relative to the first of them; ``~`` is the home folder."""
+    """The allowed folders, by their real paths: a folder that becomes a link later allows nothing new.
+
+    A relative path is relative to the first of them; ``~`` is the home folder.
+    """
 
     folders: tuple[Path, ...]
+
+    @classmethod
+    def of(cls, folders: Iterable[str | Path]) -> "Roots":
+        """Allow folders by any of their names."""
+        return cls(tuple(dict.fromkeys(real for folder in folders if (real := _followed(Path(folder))))))
 
     def resolve(self, source: str) -> Path:
         """The real path of a regular file.
 
         Raises:
-            InvalidArgument: outside the allowed folders, missing, a folder, or not a regular file.
+            InvalidArgument: outside the allowed folders, missing, a folder, not a regular file, or a hard link.
         """
-        real = self.locate(source)
-        require_regular(real.lstat().st_mode, source)
+        real, status = self._look_up(source)
+        require_regular(status, source)
         return real
 
     def locate(self, source: str) -> Path:
@@ -37,27 +47,27 @@ class Roots:
         Raises:
             InvalidArgument: outside the allowed folders, or missing.
         """
-        real = self._admit(self._place(source), source)
-        try:
-            real.lstat()
-        except OSError as error:
-            raise unreadable(source, error) from error
-        return real
+        return self._look_up(source)[0]
 
     def expand(self, pattern: str) -> list[Path]:
-        """The real paths of a file, of the text and PDF files below a folder, or of the files a glob matches.
+        """The real paths of a file, of the files below a folder that have text, or of the files a glob matches.
 
-        Links that lead out of the allowed folders are left out, and so is what ``walk`` leaves out. A folder's files
-        are looked into: call it in a worker thread.
+        Links that lead out of the allowed folders are left out, and so is what ``walk`` leaves out. The files are
+        looked into: call it in a worker thread.
 
         Raises:
-            InvalidArgument: what ``resolve`` raises, a glob that matches nothing, or more than 10,000 files.
+            InvalidArgument: what ``resolve`` and ``probe`` raise, a glob that matches nothing, or more than 10,000
+                files.
         """
         places = self.places(pattern)
-        return readable_below(places[0], self._real()) if places[0].is_dir() else places
+        if places[0].is_dir():
+            places = [file for file in files_below(places[0], self.folders) if _has_text(file)]
+        for place in places:
+            probe(place)
+        return places
 
     def places(self, pattern: str) -> list[Path]:
-        """As ``expand``, but a folder stays a folder.
+        """The real path of a file or folder, or of the files a glob matches.
 
         Raises:
             InvalidArgument: what ``resolve`` raises, a glob that matches nothing, or more than 10,000 files.
@@ -70,11 +80,15 @@ class Roots:
 
     def label(self, path: Path) -> str:
         """How a file is called towards the model: its path below the allowed folder it lies in."""
-        inside = [root for root in self._real() if path.is_relative_to(root)]
+        inside = [root for root in self.folders if path.is_relative_to(root)]
         return path.relative_to(inside[0]).as_posix() if inside else path.name
 
-    def _real(self) -> list[Path]:
-        return [Path(os.path.realpath(folder)) for folder in self.folders]
+    def _look_up(self, source: str) -> tuple[Path, os.stat_result]:
+        real = self._admit(self._place(source), source)
+        try:
+            return real, real.lstat()
+        except OSError as error:
+            raise unreadable(source, error) from error
 
     def _place(self, source: str) -> Path:
         if not self.folders:
@@ -82,19 +96,23 @@ class Roots:
                 f"{source!r} cannot be read because no folder is allowed: set RESPONSES_MCP_ALLOWED_ROOTS to the "
                 "folders that file tools may read."
             )
-        if not source or not walk.speakable(source):
-            raise InvalidArgument(f"{source!r} is not a path: give the name of a file, without control characters.")
-        try:
-            return self.folders[0] / Path(source).expanduser()
-        except RuntimeError as error:
-            raise InvalidArgument(f"{source} begins with a home folder that is not known: write it out.") from error
+        if not source or len(source) > MAX_LENGTH or not walk.speakable(source):
+            raise InvalidArgument(
+                f"{source[:100]!r} is not a path: give the name of a file, without control characters and at most "
+                f"{MAX_LENGTH:,} characters long."
+            )
+        if os.name == "nt" and (wrong := windows.refused(source, [PureWindowsPath(root) for root in self.folders])):
+            raise InvalidArgument(f"{source} {wrong}.")
+        return self.folders[0] / _at_home(source)
 
     def _admit(self, place: Path, source: str) -> Path:
         """The real path of ``place``; whether something outside exists is not told."""
-        real = Path(os.path.realpath(place))
-        if _within(real, NEVER):
+        real = _followed(place)
+        if real is None:
+            raise InvalidArgument(f"{source} changed while it was checked, so it is not read: call again.")
+        if _within(Path(os.path.normpath(place)), NEVER) or _within(real, NEVER):
             raise InvalidArgument(f"{source} is refused: nothing under /proc, /sys or /dev is ever read.")
-        if not _within(real, self._real()):
+        if not _within(real, self.folders):
             folders = ", ".join(str(folder) for folder in self.folders)
             raise InvalidArgument(
                 f"{source} is outside the allowed folders ({folders}) once its links are followed: name a file in "
@@ -107,7 +125,7 @@ class Roots:
         fixed, levels = Path(*place.parts[:wild]), place.parts[wild:]
         if ".." in levels:
             raise InvalidArgument(f"{pattern} climbs with '..' behind a wildcard: write the folder out.")
-        found = _collect(self._admit(fixed, pattern), levels, self._real(), Path.is_file)
+        found = _collect(self._admit(fixed, pattern), levels, self.folders)
         if not found:
             raise InvalidArgument(f"{pattern} matches no file in the allowed folders: check the pattern.")
         return found
@@ -118,37 +136,60 @@ def is_glob(source: str) -> bool:
     return any(character in source for character in "*?[")
 
 
-def readable_below(folder: Path, roots: Sequence[Path]) -> list[Path]:
-    """The text and PDF files below ``folder``, none of them outside ``roots`` (real paths).
+def files_below(folder: Path, roots: Sequence[Path]) -> list[Path]:
+    """All files below ``folder``, none of them outside ``roots`` (real paths), but for what ``walk`` leaves out.
 
     Raises:
         InvalidArgument: more than 10,000 files.
     """
-    return _collect(folder, walk.EVERYTHING, roots, _readable)
+    return _collect(folder, walk.EVERYTHING, roots)
 
 
-def _collect(folder: Path, pattern: Sequence[str], roots: Sequence[Path], wanted: Callable[[Path], bool]) -> list[Path]:
+def _collect(folder: Path, pattern: Sequence[str], roots: Sequence[Path]) -> list[Path]:
     found: dict[Path, None] = {}
-    for real in _inside(walk.find(folder, pattern), roots):
-        if real not in found and wanted(real):
-            found[real] = None
+    for file in _inside(walk.find(folder, pattern), roots):
+        found[file] = None
         if len(found) > MAX_FOUND:
-            raise InvalidArgument(f"{folder} holds more than {MAX_FOUND:,} such files: name a smaller folder.")
+            raise InvalidArgument(
+                f"{folder} holds more than {MAX_FOUND:,} such files: name a smaller folder, or leave files out of it "
+                "with a .gitignore."
+            )
     return list(found)
 
 
-def _inside(paths: Iterable[Path], roots: Sequence[Path]) -> Iterable[Path]:
-    reals = (Path(os.path.realpath(path)) for path in paths)
-    return (real for real in reals if _within(real, roots) and not _within(real, NEVER))
+def _inside(found: Iterable[walk.Found], roots: Sequence[Path]) -> Iterator[Path]:
+    for path, link in found:
+        real = _followed(path) if link else path
+        if real and (not link or (_within(real, roots) and not _within(real, NEVER) and real.is_file())):
+            yield real
+
+
+def _followed(path: Path) -> Path | None:
+    """The real path; None when a link was taken away while it was followed."""
+    try:
+        return Path(os.path.realpath(path))
+    except OSError:
+        return None
 
 
 def _within(real: Path, folders: Sequence[Path]) -> bool:
     return any(real.is_relative_to(folder) for folder in folders)
 
 
-def _readable(path: Path) -> bool:
+def _at_home(source: str) -> Path:
+    """The path with ``~`` written out; whether there is a user of another name is not told."""
+    path = Path(source)
+    if path.parts[:1] != ("~",):
+        return path
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise InvalidArgument(f"{source} begins with a home folder that is not known: write it out.") from error
+
+
+def _has_text(path: Path) -> bool:
     head = head_of(path)
     if head is None:
         return False
     kind = kind_of(path, head)
-    return kind == "pdf" or (kind == "text" and not looks_binary(head))
+    return kind in ("pdf", "document") or (kind == "text" and not looks_binary(head))

@@ -1,32 +1,55 @@
-"""What a file says: text exactly as it stands in the file, a PDF page by page. Other kinds are not read here yet."""
+"""What a text file says, in whichever encoding it was saved, and where its lines end."""
 
-from io import BytesIO
+import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
+from unicodedata import category
 
-from mcp_server.errors import InvalidArgument, NotYet
-from mcp_server.files.kinds import BYTE_ORDER_MARKS, DOCUMENTS, looks_binary
-from mcp_server.files.reading import Source
+# The marks of UTF-32 come first: one of them begins with one of UTF-16's.
+_MARKS = {
+    BOM_UTF32_LE: "utf-32",
+    BOM_UTF32_BE: "utf-32",
+    BOM_UTF16_LE: "utf-16",
+    BOM_UTF16_BE: "utf-16",
+    BOM_UTF8: "utf-8-sig",
+}
+_WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
+_COMMONEST = ["cp1252", "mac_roman"]
+_WESTERN = [*_COMMONEST, "cp1250", "cp1254", "iso8859_2", "iso8859_9", "cp850"]
+_FOREIGN = re.compile(rb"[\x80-\xff]+")
+_BEYOND_ASCII = bytes(range(128, 256))
+_CONTROLS = bytes({*range(32), 127} - {*b"\t\n\f\r\b\x1b"})
 
-# pypdf meets a damaged file with whichever of these the damage leads to.
-_DAMAGED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, NotImplementedError)
+SAMPLE = 65_536
+"""Bytes that an encoding is told from."""
+HEAD = 4096
+"""Bytes from the start of a file that decide about its kind."""
+FEW = 6
+"""So few bytes beyond ASCII say little about an encoding: it is taken for one of the commonest."""
+
+MESSY = 0.5
+"""The share of odd neighbours up to which a guess counts; Polish prose has 0.2, and the best guess wins anyway."""
 
 
-def text_of(source: Source) -> str:
-    """A text file's content. UTF-8, UTF-16 with its mark, else Latin-1 (which any bytes are).
+def is_text(head: bytes) -> bool:
+    """True for the start of a text: no NUL byte outside UTF-16 and UTF-32, and hardly any other control character."""
+    if b"\0" in head:
+        return _wide(head) is not None
+    controls = len(head) - len(head.translate(None, _CONTROLS))
+    return controls <= len(head) // 20
 
-    Raises:
-        InvalidArgument: it looks binary.
-        NotYet: it is a kind that this version does not turn into text.
+
+def decode(content: bytes) -> str:
+    """The text of these bytes: Unicode in any of its forms, else in the likeliest of the older encodings.
+
+    Nothing is ever refused: a byte that has no meaning in the encoding becomes U+FFFD.
     """
-    if source.kind != "text":
-        raise not_text(source)
-    if looks_binary(source.content):
-        raise InvalidArgument(f"{source.path.name} looks binary: only text, PDF and images can be read.")
-    if source.content.startswith(BYTE_ORDER_MARKS):
-        return source.content.decode("utf-16", errors="replace")
+    wide = _wide(content[:HEAD])
+    if wide is not None:
+        return content.decode(wide, "replace")
     try:
-        return source.content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return source.content.decode("latin-1")
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return _guessed(content, error.start)
 
 
 def lines_of(text: str) -> list[str]:
@@ -36,31 +59,45 @@ def lines_of(text: str) -> list[str]:
     return lines if lines[-1] else lines[:-1]
 
 
-def not_text(source: Source) -> NotYet:
-    """The sentence for a kind that only a backend with a Files API can read."""
-    kind = DOCUMENTS.get(source.path.suffix.lower(), "an image")
-    return NotYet(f"{source.path.name} is {kind}, which cannot be turned into text yet: convert it to PDF or text.")
+def _wide(head: bytes) -> str | None:
+    """The encoding that a mark names or, without one, UTF-16 or UTF-32 where that is beyond doubt."""
+    for mark, encoding in _MARKS.items():
+        if head.startswith(mark):
+            return encoding
+    if b"\0" not in head:
+        return None
+    return next((encoding for encoding in _WIDE if _reads_well(head, encoding)), None)
 
 
-def pages_of(source: Source) -> list[str]:
-    """The text of each page of a PDF file; a page without text is empty. Takes a while: call it in a worker thread.
+def _reads_well(head: bytes, encoding: str) -> bool:
+    """Every character is one that texts have, and enough are ASCII, of which the wrong byte order makes Chinese."""
+    if len(head) % (4 if encoding.startswith("utf-32") else 2):
+        return False
+    text = head.decode(encoding, "ignore")
+    fine = all(character in "\t\n\r\f" or category(character)[0] != "C" for character in text)
+    return fine and 20 * sum(map(str.isascii, text)) >= len(text) > 0
 
-    Raises:
-        InvalidArgument: encrypted, damaged, or no text on any page.
-    """
-    from pypdf import PasswordType, PdfReader  # noqa: PLC0415  slow to import, and only PDF needs it
-    from pypdf.errors import DependencyError, PyPdfError  # noqa: PLC0415  as above
 
-    name = source.path.name
+def _guessed(content: bytes, first: int) -> str:
+    """``content`` is not UTF-8, or damaged; ``first`` is where that shows."""
+    from charset_normalizer import from_bytes  # noqa: PLC0415  only texts that are not Unicode need it
+
+    text = content.decode("utf-8", "replace")
+    if 20 * text.count("\ufffd") < len(content) - len(content.translate(None, _BEYOND_ASCII)):
+        return text
+    sample = content[max(0, first - HEAD) : first + SAMPLE]
+    found = _FOREIGN.findall(sample)
+    count = sum(map(len, found))
+    # Letters with accents stand alone between others; in other scripts whole words are beyond ASCII.
+    scattered = count <= 2 * len(found)
+    likely = _COMMONEST if count < FEW else _WESTERN
+    best = from_bytes(sample, threshold=MESSY, cp_isolation=likely if scattered else None).best()
+    return _as_windows(content) if best is None else content.decode(best.encoding, "replace")
+
+
+def _as_windows(content: bytes) -> str:
+    """Windows' Western encoding, or Latin-1, which any bytes are."""
     try:
-        reader = PdfReader(BytesIO(source.content))
-        if reader.is_encrypted and reader.decrypt("") == PasswordType.NOT_DECRYPTED:
-            raise InvalidArgument(f"{name} is protected by a password: save it without one.")
-        pages = [page.extract_text().strip() for page in reader.pages]
-    except DependencyError as error:
-        raise InvalidArgument(f"{name} is encrypted in a way that cannot be read: save it without.") from error
-    except (PyPdfError, *_DAMAGED) as error:
-        raise InvalidArgument(f"{name} is not a PDF file that can be read: it is damaged or cut off.") from error
-    if not any(pages):
-        raise InvalidArgument(f"{name} has no text on its pages (scanned?): run text recognition over it first.")
-    return pages
+        return content.decode("cp1252")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")

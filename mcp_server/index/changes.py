@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from mcp_server.errors import ServerError
 from mcp_server.files.reading import Source, read
-from mcp_server.files.roots import readable_below
+from mcp_server.files.roots import files_below
 from mcp_server.index.protocol import FailedFile, IndexReport, Progress
 from mcp_server.model.document import IndexedFile
 
@@ -27,6 +27,11 @@ class Work(NamedTuple):
     source: Source
     before: IndexedFile | None
     attributes: Mapping[str, Any]
+
+    @property
+    def content_changed(self) -> bool:
+        """False when only the attributes are new, so that what was made of its content can stay."""
+        return self.before is None or self.before.sha256 != self.source.sha256
 
     @property
     def outcome(self) -> Outcome:
@@ -55,9 +60,7 @@ def changes(paths: Sequence[Path], indexed: Sequence[IndexedFile]) -> Changes:
         for file in indexed
         if not os.path.lexists(file.path) and any(Path(file.path).is_relative_to(folder) for folder in folders)
     }
-    files = dict.fromkeys(
-        file for path in paths for file in (readable_below(path, (path,)) if path.is_dir() else (path,))
-    )
+    files = dict.fromkeys(file for path in paths for file in (files_below(path, (path,)) if path.is_dir() else (path,)))
     looked_at = [(file, by_path.get(str(file))) for file in files if str(file) not in gone]
     return Changes(looked_at, list(gone.values()))
 
@@ -68,7 +71,7 @@ def work(path: Path, before: IndexedFile | None, attributes: Mapping[str, Any]) 
     Raises:
         InvalidArgument: it cannot be read.
     """
-    source = read(path)
+    source = read(path, searchable=True)
     if before is None:
         return Work(source, None, attributes)
     wanted = attributes or before.attributes

@@ -1,16 +1,18 @@
-"""The filter language of vector stores, and the limits of the attributes it speaks about."""
+"""The filter language of vector stores, and the limits of what is filed in them."""
 
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from mcp_server.errors import InvalidArgument
+from mcp_server.index.protocol import Filing
 from mcp_server.model.value import JsonObject
 
 MAX_ATTRIBUTES = 16
 MAX_KEY = 64
 MAX_STRING = 512
 MAX_DEPTH = 16
+CHUNK_TOKENS = 100, 4096
 
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "gt": operator.gt,
@@ -38,6 +40,24 @@ def check_attributes(attributes: Mapping[str, Any]) -> None:
             raise InvalidArgument(f"attributes.{key} must be a string, a number or a boolean.")
         if isinstance(value, str) and len(value) > MAX_STRING:
             raise InvalidArgument(f"attributes.{key} has {len(value)} characters: at most {MAX_STRING} are allowed.")
+
+
+def check_filing(filing: Filing) -> None:
+    """Refuse what a vector store would refuse: attributes, chunking or expiry outside its limits.
+
+    Raises:
+        InvalidArgument: the message names the argument and the limit.
+    """
+    check_attributes(filing.attributes)
+    chunking, days = filing.chunking, filing.expires_days
+    least, most = CHUNK_TOKENS
+    if chunking is not None and not least <= chunking.tokens <= most:
+        raise InvalidArgument(f"chunking: passages of {chunking.tokens} tokens must have {least} to {most}.")
+    if chunking is not None and not 0 <= chunking.overlap <= chunking.tokens // 2:
+        half = chunking.tokens // 2
+        raise InvalidArgument(f"chunking: an overlap of {chunking.overlap} tokens must be 0 to {half}, half a passage.")
+    if days is not None and days < 1:
+        raise InvalidArgument(f"expires_after: {days} days must be at least 1.")
 
 
 def check_filters(filters: Any, place: str = "filters", depth: int = 0) -> None:

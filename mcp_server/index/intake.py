@@ -8,84 +8,112 @@ from typing import Any, NamedTuple
 
 from anyio import to_thread
 
-from mcp_server.backends.protocol import Backend
-from mcp_server.errors import InvalidArgument, NotYet
-from mcp_server.files.text import pages_of, text_of
+from mcp_server.backends.protocol import Embedder
+from mcp_server.errors import InvalidArgument, NotYet, UpstreamError
+from mcp_server.files.extract import extract
 from mcp_server.index.changes import Tally, Work, work
-from mcp_server.index.chunk import page_chunks, text_chunks
+from mcp_server.index.chunk import Cut, page_chunks, text_chunks
+from mcp_server.index.protocol import Chunking
 from mcp_server.index.vectors import packed
-from mcp_server.model.document import Chunk, IndexedFile
+from mcp_server.model.document import IndexedFile
 from mcp_server.model.value import Scope
 from mcp_server.store.protocol import Store
 
 BATCH = 64
-"""Passages embedded with one request."""
+"""Pieces embedded with one request."""
+REFUSED = (400, 413, 415, 422)
+"""HTTP statuses that are about a text, not about the backend."""
 
 
-class Cut(NamedTuple):
+class Prepared(NamedTuple):
     """A file that only has to be embedded."""
 
     work: Work
     file_id: str
-    chunks: list[Chunk]
+    cut: Cut
 
 
 class Intake:
-    """One update's way of files into a store. A file is put there when all its passages are embedded."""
+    """One update's way of files into a store. A file is put there when all of it is embedded."""
 
-    def __init__(self, backend: Backend, store: Store, scope: Scope, store_name: str, tally: Tally) -> None:
-        self._backend = backend
+    def __init__(
+        self,
+        embedder: Embedder | None,
+        store: Store,
+        scope: Scope,
+        store_name: str,
+        chunking: Chunking,
+        tally: Tally,
+    ) -> None:
+        self._embedder = embedder
         self._store = store
         self._scope = scope
         self._store_name = store_name
+        self._chunking = chunking
         self._tally = tally
-        self._waiting: list[Cut] = []
+        self._waiting: list[Prepared] = []
 
     async def take(self, path: Path, before: IndexedFile | None, attributes: Mapping[str, Any]) -> None:
         """Take one file; small ones wait for each other, so that few requests embed many."""
-        file_id = _file_id(self._store_name, path)
         try:
-            cut = await to_thread.run_sync(_cut, path, before, attributes, file_id)
+            prepared = await self._prepare(path, before, attributes)
         except (InvalidArgument, NotYet) as error:
             await self._tally.fail(str(path), error)
             return
-        if cut is None:
+        if prepared is None:
             await self._tally.count("unchanged", str(path))
             return
-        if self._passages() + len(cut.chunks) > BATCH:
+        if sum(len(one.cut.pieces) for one in (*self._waiting, prepared)) > BATCH:
             await self.flush()
-        self._waiting.append(cut)
+        self._waiting.append(prepared)
 
     async def flush(self) -> None:
         """Embed and put what waits."""
         waiting, self._waiting = self._waiting, []
-        vectors = await self._embed([chunk.text for cut in waiting for chunk in cut.chunks])
-        for cut in waiting:
-            own, vectors = vectors[: len(cut.chunks)], vectors[len(cut.chunks) :]
-            file = cut.work.indexed(self._store_name, cut.file_id, time.time())
-            await self._store.index.replace(self._scope, file, cut.chunks, own)
-            await self._tally.count(cut.work.outcome, file.path)
+        await self._put(waiting)
 
-    async def _embed(self, texts: Sequence[str]) -> list[bytes]:
-        if not self._backend.profile.embeddings:
-            return []
-        vectors: list[bytes] = []
-        for start in range(0, len(texts), BATCH):
-            embedded = await self._backend.embed(texts[start : start + BATCH])
-            vectors += [packed(vector) for vector in embedded]
+    async def _prepare(self, path: Path, before: IndexedFile | None, attributes: Mapping[str, Any]) -> Prepared | None:
+        changed = await to_thread.run_sync(work, path, before, attributes)
+        if changed is None:
+            return None
+        reading = await extract(changed.source)
+        file_id = _file_id(self._store_name, path)
+        if reading.pages is None:
+            cut = await to_thread.run_sync(text_chunks, file_id, reading.text, self._chunking)
+        else:
+            cut = await to_thread.run_sync(page_chunks, file_id, reading.pages, self._chunking)
+        return Prepared(changed, file_id, cut)
+
+    async def _put(self, files: Sequence[Prepared]) -> None:
+        try:
+            vectors = await self._embed([_told(file, piece) for file in files for piece in file.cut.pieces])
+        except UpstreamError as error:
+            if error.http_status not in REFUSED:
+                raise
+            if len(files) == 1:
+                await self._tally.fail(str(files[0].work.source.path), error)
+                return
+            for file in files:  # one of them is the reason; the others must not suffer for it
+                await self._put([file])
+            return
+        for file in files:
+            own, vectors = vectors[: len(file.cut.pieces)], vectors[len(file.cut.pieces) :]
+            row = file.work.indexed(self._store_name, file.file_id, time.time())
+            by_chunk = [packed([own[place] for place in places]) for places in file.cut.places] if own else []
+            await self._store.index.replace(self._scope, row, file.cut.chunks, by_chunk)
+            await self._tally.count(file.work.outcome, row.path)
+
+    async def _embed(self, texts: Sequence[str]) -> list[list[float]]:
+        vectors: list[list[float]] = []
+        if self._embedder:
+            for start in range(0, len(texts), BATCH):
+                vectors += await self._embedder.embed(texts[start : start + BATCH])
         return vectors
 
-    def _passages(self) -> int:
-        return sum(len(cut.chunks) for cut in self._waiting)
 
-
-def _cut(path: Path, before: IndexedFile | None, attributes: Mapping[str, Any], file_id: str) -> Cut | None:
-    changed = work(path, before, attributes)
-    if changed is None:
-        return None
-    if changed.source.kind == "pdf":
-        return Cut(changed, file_id, page_chunks(file_id, pages_of(changed.source)))
-    return Cut(changed, file_id, text_chunks(file_id, text_of(changed.source)))
+def _told(file: Prepared, piece: str) -> str:
+    """A piece as it is embedded: below its file's name and folders, which often say what it is about."""
+    return "/".join(file.work.source.path.parts[-3:]) + "\n" + piece
 
 
 def _file_id(store_name: str, path: Path) -> str:

@@ -12,8 +12,12 @@ KIND = "vector_store"
 
 async def remember(store: Store, scope: Scope, name: str, store_id: str, data: JsonObject) -> None:
     """Make ``name`` a store of the caller's."""
-    kept = KeptObject(scope=scope, kind=KIND, key=name, id=store_id, data=data, created_at=time.time())
-    await store.objects.put(kept)
+    await store.objects.put(named(scope, name, store_id, data))
+
+
+def named(scope: Scope, name: str, store_id: str, data: JsonObject) -> KeptObject:
+    """A store of the caller's, to be kept."""
+    return KeptObject(scope=scope, kind=KIND, key=name, id=store_id, data=data, created_at=time.time())
 
 
 async def known(store: Store, scope: Scope, name: str) -> KeptObject:

@@ -1,10 +1,10 @@
 """What a search index does, hosted or embedded."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-from mcp_server.model.document import Passage
+from mcp_server.model.document import Found
 from mcp_server.model.value import Frozen, JsonObject, Scope
 
 Progress: TypeAlias = Callable[[int, int, str], Awaitable[None]]
@@ -28,11 +28,33 @@ class IndexReport(Frozen):
     failed: list[FailedFile] = []
 
 
-class SearchResult(Frozen):
-    """Passages, best first, and the queries that were really searched."""
+class Chunking(Frozen):
+    """Tokens of a passage, and how many of them it shares with the one before.
 
-    passages: list[Passage]
-    queries: list[str]
+    The API's static strategy: 100 to 4,096, and at most half of that.
+    """
+
+    tokens: int = 800
+    overlap: int = 400
+
+
+class Filing(Frozen):
+    """How files are put into a store: ``attributes`` on the files named, none at all leaves them those they have.
+
+    ``expires_days`` is after how many days without use the store may be forgotten; None is never, or as it was.
+    ``chunking`` None is the default, or as the store was made.
+    """
+
+    attributes: dict[str, Any] = {}
+    chunking: Chunking | None = None
+    expires_days: int | None = None
+
+
+class SearchResult(Found):
+    """What was found, the upstream's id of a hosted store, and what the caller should know beside it."""
+
+    vector_store_id: str | None = None
+    warnings: list[str] = []
 
 
 class SearchIndex(Protocol):
@@ -43,18 +65,17 @@ class SearchIndex(Protocol):
         scope: Scope,
         store_name: str,
         paths: Sequence[Path],
-        attributes: Mapping[str, Any],
+        filing: Filing,
         progress: Progress,
     ) -> IndexReport:
-        """Make the store match ``paths``: real paths of files, and of folders for the text and PDF files below them.
+        """Make the store match ``paths``: real paths of files, and of folders for all files below them.
 
         New and changed files are indexed. A file that is not named stays, unless it is gone from one of the folders
         named here, or from the folder of a file named here. Each file is durable by itself: after a failure the same
-        call goes on where this one ended. ``attributes`` are put on the files named; none at all leaves them those
-        they have.
+        call goes on where this one ended. A file that cannot be indexed is reported and hurts no other.
 
         Raises:
-            InvalidArgument: the attributes are outside the limits, or there are too many files.
+            InvalidArgument: the filing is outside the limits, or there are too many files.
             UpstreamError, EngineError, StoreError: files already indexed stay so.
         """
         ...
@@ -67,13 +88,31 @@ class SearchIndex(Protocol):
         *,
         filters: JsonObject | None = None,
         max_results: int = 10,
-        score_threshold: float | None = None,
+        ranking: JsonObject | None = None,
         rewrite: bool = False,
     ) -> SearchResult:
         """The best passages for all ``queries`` together, from files whose attributes pass ``filters``.
 
-        Scores are between 0 and 1. ``rewrite`` lets the index reword the queries; the embedded one searches them as
-        they are.
+        Scores are between 0 and 1. ``ranking`` is the API's ``ranking_options`` (``score_threshold``, ``ranker``); the
+        embedded index has one ranker and honours the threshold. ``rewrite`` lets the index reword the queries; the
+        embedded one searches them as they are.
+
+        Raises:
+            NotThere: the caller has no such store.
+            InvalidArgument: the filters are not valid.
+        """
+        ...
+
+    async def file_search(
+        self,
+        scope: Scope,
+        store_name: str,
+        *,
+        filters: JsonObject | None = None,
+        max_results: int = 10,
+        ranking: JsonObject | None = None,
+    ) -> JsonObject | None:
+        """The ``file_search`` tool with which the backend itself searches this store; None where it cannot.
 
         Raises:
             NotThere: the caller has no such store.

@@ -1,16 +1,15 @@
 """Index updates under way: one that outlasts its caller's wait goes on, and the same call again meets it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import anyio
 import structlog
 from anyio.abc import TaskGroup
 
 from mcp_server.errors import InternalError, ServerError
-from mcp_server.index.protocol import IndexReport, Progress, SearchIndex
+from mcp_server.index.protocol import Filing, IndexReport, Progress, SearchIndex
 from mcp_server.model.value import Scope
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("responses_mcp.index")
@@ -42,7 +41,7 @@ class Updates:
         scope: Scope,
         store_name: str,
         paths: Sequence[Path],
-        attributes: Mapping[str, Any],
+        filing: Filing,
         progress: Progress,
         seconds: float,
     ) -> IndexReport | None:
@@ -50,11 +49,11 @@ class Updates:
 
         Cancelling this call stops the update, unless somebody else waits for it too.
         """
-        key = json.dumps([scope.owner, scope.backend, store_name, [str(path) for path in paths], dict(attributes)])
+        key = json.dumps([scope.owner, scope.backend, store_name, [str(path) for path in paths], filing.model_dump()])
         found = self._running.get(key)
         if found is None:
             found = self._running[key] = _Update()
-            self._tasks.start_soon(self._run, key, found, scope, store_name, paths, attributes)
+            self._tasks.start_soon(self._run, key, found, scope, store_name, paths, filing)
         found.listeners.append(progress)
         try:
             with anyio.move_on_after(seconds):
@@ -76,11 +75,11 @@ class Updates:
         scope: Scope,
         store_name: str,
         paths: Sequence[Path],
-        attributes: Mapping[str, Any],
+        filing: Filing,
     ) -> None:
         try:
             with update.scope:
-                update.report = await self._index.update(scope, store_name, paths, attributes, update.tell)
+                update.report = await self._index.update(scope, store_name, paths, filing, update.tell)
         except ServerError as error:
             # Whoever waits is told; if nobody does, the same call again runs into it again.
             update.error = error

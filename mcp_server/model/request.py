@@ -1,5 +1,8 @@
 """What a tool asks for, before anybody has decided how the backend will be told."""
 
+from pathlib import Path
+
+from mcp_server.model.answer import Citation
 from mcp_server.model.value import Frozen, JsonObject
 
 
@@ -22,7 +25,9 @@ class TurnRequest(Frozen):
     ``input`` holds only this turn's new items in the API's form; what came before is found through ``session`` or
     ``previous_response_id``. ``tool_outputs`` answer the tool calls of the turn before, as the caller gave them.
     ``compact`` asks for a shorter form of what came before instead of an answer. ``files`` are absolute paths, URLs or
-    file ids that were already allowed. ``params`` holds every other ``responses.create`` parameter by its API name.
+    file ids that were already allowed; paths are checked again when they are read, and lie in the folders ``roots``
+    (real paths). ``sources`` are what stands numbered in ``input``, from [1] on: an answer cites them by their numbers.
+    ``params`` holds every other ``responses.create`` parameter by its API name.
     """
 
     tool: str
@@ -30,6 +35,8 @@ class TurnRequest(Frozen):
     tool_outputs: list[JsonObject] = []
     compact: bool = False
     files: list[str] = []
+    roots: list[Path] = []
+    sources: list[Citation] = []
     instructions: str | None = None
     session: str | None = None
     previous_response_id: str | None = None

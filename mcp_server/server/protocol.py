@@ -11,6 +11,7 @@ from mcp.types import (
     INVALID_PARAMS,
     CallToolRequestParams,
     CallToolResult,
+    InputRequiredResult,
     ListToolsResult,
     PaginatedRequestParams,
 )
@@ -18,10 +19,12 @@ from mcp.types import (
 from mcp_server import __version__
 from mcp_server.app import App
 from mcp_server.errors import InternalError, InvalidArgument, ServerError
+from mcp_server.model.value import JsonObject
 from mcp_server.server import resources
 from mcp_server.server.results import failure_result, result
+from mcp_server.server.roots import RootsWanted, finder
 from mcp_server.tools import TOOLS, definitions
-from mcp_server.tools.spec import MAX_ARGUMENT_BYTES, Call, size_of
+from mcp_server.tools.spec import MAX_ARGUMENT_BYTES, Call, Tool, size_of
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("responses_mcp.server")
 
@@ -35,27 +38,32 @@ INSTRUCTIONS = (
 _CACHE: dict[CacheableMethod, CacheHint] = {"tools/list": CacheHint(ttl_ms=3_600_000, scope="public")}
 
 
-def build_server(app: App) -> Server[dict[str, object]]:
-    """The server over ``app``; it can be run on any number of connections."""
+def build_server(app: App, *, local: bool = False) -> Server[dict[str, object]]:
+    """The server over ``app``; it can be run on any number of connections.
+
+    ``local`` says that the host runs on this machine for the same person: without a setting it may say which folders
+    are read.
+    """
     tools = {tool.name: tool for tool in TOOLS}
 
     async def list_tools(_ctx: ServerRequestContext, _params: PaginatedRequestParams | None) -> ListToolsResult:
         return ListToolsResult(tools=definitions())
 
-    async def call_tool(ctx: ServerRequestContext, params: CallToolRequestParams) -> CallToolResult:
+    async def call_tool(
+        ctx: ServerRequestContext, params: CallToolRequestParams
+    ) -> CallToolResult | InputRequiredResult:
         tool = tools.get(params.name)
         if tool is None:
             raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {params.name}; known are {', '.join(tools)}.")
         started = time.monotonic()
-        call = Call(app=app, scope=app.scope(LOCAL_OWNER), report=_reporter(ctx))
+        find_roots = finder(app, ctx, params, local=local)
+        call = Call(app=app, scope=app.scope(LOCAL_OWNER), report=_reporter(ctx), find_roots=find_roots)
         code = "ok"
         try:
-            arguments = params.arguments or {}
-            if size_of(arguments) > MAX_ARGUMENT_BYTES:
-                raise InvalidArgument(
-                    f"{tool.name}: its text is over the limit of {MAX_ARGUMENT_BYTES:,} bytes; pass less."
-                )
-            return await result(call, await tool.call(call, arguments))
+            return await _answer(call, tool, params.arguments or {})
+        except RootsWanted as wanted:
+            code = "input_required"
+            return wanted.question
         except ServerError as error:
             code = error.failure().code
             return failure_result(error)
@@ -80,6 +88,12 @@ def build_server(app: App) -> Server[dict[str, object]]:
         on_read_resource=resources.reader(app, LOCAL_OWNER),
         cache_hints=_CACHE,
     )
+
+
+async def _answer(call: Call, tool: Tool, arguments: JsonObject) -> CallToolResult:
+    if size_of(arguments) > MAX_ARGUMENT_BYTES:
+        raise InvalidArgument(f"{tool.name}: its text is over the limit of {MAX_ARGUMENT_BYTES:,} bytes; pass less.")
+    return await result(call, await tool.call(call, arguments))
 
 
 def _reporter(ctx: ServerRequestContext) -> Callable[[str], Awaitable[None]]:

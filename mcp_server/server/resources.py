@@ -147,7 +147,7 @@ async def _job(app: App, scope: Scope, name: str) -> str | None:
     jobs = await app.store.jobs.find(scope, [name])
     if not jobs:
         return None
-    told: JsonObject = jobs[0].model_dump(exclude={"scope", "worker", "lease_until", "answer"})
+    told: JsonObject = jobs[0].model_dump(mode="json", exclude={"scope", "worker", "lease_until", "answer"})
     answer = jobs[0].answer
     told["answer"] = answer and {
         **answer.model_dump(exclude={"output"}),

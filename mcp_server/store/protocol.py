@@ -183,6 +183,13 @@ class Objects(Protocol):
         """Insert or replace by scope, kind and key."""
         ...
 
+    async def add(self, item: KeptObject) -> KeptObject:
+        """Insert it unless one stands there that had not expired when this was made; returns the one that stands.
+
+        Exactly one of several racing callers inserts; the others get its object.
+        """
+        ...
+
     async def get(self, scope: Scope, kind: str, key: str) -> KeptObject | None:
         """The object, or None when it is not there or has expired."""
         ...
@@ -199,8 +206,12 @@ class Objects(Protocol):
 class Index(Protocol):
     """The files of each vector store and, for the embedded index, their passages with text and vectors."""
 
-    async def files(self, scope: Scope, store: str) -> list[IndexedFile]:
-        """The store's files by path."""
+    async def files(self, scope: Scope, store: str, file_ids: Sequence[str] | None = None) -> list[IndexedFile]:
+        """The store's files by path; with ``file_ids`` those alone."""
+        ...
+
+    async def located(self, scope: Scope, file_ids: Sequence[str]) -> list[IndexedFile]:
+        """The caller's indexed files with these ids, in whichever store; one may stand in several."""
         ...
 
     async def replace(
@@ -208,7 +219,8 @@ class Index(Protocol):
     ) -> None:
         """Put the file and its passages in place of what stood at its store and path, in one transaction.
 
-        ``vectors`` are little-endian float32, one per chunk, or none at all (a hosted store keeps its own).
+        ``vectors`` are little-endian float32: for each chunk one vector, or several one after another, all of one
+        length and one model; or none at all (a hosted store keeps its own).
         """
         ...
 
@@ -216,12 +228,38 @@ class Index(Protocol):
         """Remove files and their passages. Returns how many files went."""
         ...
 
-    async def match(self, scope: Scope, store: str, words: Sequence[str], limit: int) -> list[tuple[int, float]]:
-        """Ids and scores (larger is better) of the passages that hold any of ``words``, by BM25, best first."""
+    async def remove(self, scope: Scope, store: str, path: str) -> None:
+        """Remove the file at that path alone; another path with the same file id stays."""
         ...
 
-    async def vectors(self, scope: Scope, store: str) -> list[tuple[int, str, bytes]]:
-        """Every passage's id, file id and vector, in id order."""
+    async def outdate(self, scope: Scope, store: str, *, vectors: bool) -> None:
+        """Take every file for changed (its hash becomes empty), and with ``vectors`` forget the passages' vectors.
+
+        Until its file is put again a passage is found as before, without a vector by its words alone.
+        """
+        ...
+
+    async def match(
+        self, scope: Scope, store: str, words: Sequence[str], limit: int, file_ids: Sequence[str] | None = None
+    ) -> list[tuple[int, float]]:
+        """Ids and scores (larger is better) of the passages that hold any of ``words``, by BM25, best first.
+
+        Words are compared by their stem, without case and accents. ``file_ids`` limits the search to these files.
+        """
+        ...
+
+    async def nearest(
+        self,
+        scope: Scope,
+        store: str,
+        vector: Sequence[float],
+        limit: int,
+        file_ids: Sequence[str] | None = None,
+    ) -> list[tuple[int, float]]:
+        """Ids and cosines of the passages nearest to ``vector`` (of length 1), best first.
+
+        A passage with several vectors counts by its nearest. What another process has put is found at once.
+        """
         ...
 
     async def chunks(self, scope: Scope, store: str, ids: Sequence[int]) -> list[Chunk]:

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from anyio import to_thread
 from pydantic import Field
 
 from mcp_server.files.content import check
@@ -27,8 +26,9 @@ class FileAskResult(SharedResult):
 
 async def file_ask(call: Call, arguments: FileAskArguments) -> FileAskResult:
     """One question; files are checked before anything is admitted, and read when it is the job's turn."""
-    files = await to_thread.run_sync(check, arguments.files, call.app.roots)
-    request = arguments.request("file_ask", [user_message(arguments.question)], files=files)
+    roots = await call.roots(arguments.files)
+    files = await check(arguments.files, roots, call.app.fetcher)
+    request = arguments.request("file_ask", [user_message(arguments.question)], files=files, roots=roots)
     return FileAskResult.model_validate(await pay(call, arguments, request))
 
 
@@ -36,8 +36,8 @@ TOOL = Tool(
     name="file_ask",
     title="Ask about files",
     description=(
-        "Ask a model a question about files: PDF, Markdown, text, source code, and whatever else the backend reads. "
-        "The same file is uploaded once. For many documents use vector_search."
+        "Ask a model a question about files: PDF, Office documents, spreadsheets, images, web pages, text, source "
+        "code. The same file is uploaded once. For many documents use vector_search."
     ),
     annotations=PAID,
     arguments=FileAskArguments,

@@ -7,7 +7,8 @@ from pydantic import Field, field_validator
 
 from mcp_server.backends import parameters
 from mcp_server.errors import InvalidArgument
-from mcp_server.files.content import image_part
+from mcp_server.files.content import image_parts
+from mcp_server.files.urls import linked
 from mcp_server.model.request import TurnRequest
 from mcp_server.model.value import JsonObject
 from mcp_server.tools.result import SharedResult, pay
@@ -64,8 +65,9 @@ async def turn_request(
 ) -> TurnRequest:
     """The request of ``generate``'s arguments; ``start_background`` takes the same ones."""
     items = _input(arguments.input)
+    await call.app.fetcher.check(linked(items))
     if arguments.images:
-        items = _with_images(call, items, arguments.images)
+        items = await _with_images(call, items, arguments.images)
     if not (items or arguments.tool_outputs or arguments.option("prompt")):
         raise InvalidArgument("input: pass a text or input items, or tool_outputs that answer tool calls.")
     if arguments.tool_outputs and not await _continues(call, arguments):
@@ -115,8 +117,8 @@ def _input(given: str | list[JsonObject] | None) -> list[JsonObject]:
     return list(given or ())
 
 
-def _with_images(call: Call, items: list[JsonObject], images: list[str]) -> list[JsonObject]:
-    parts = [image_part(source, call.app.roots, call.app.backend.profile) for source in images]
+async def _with_images(call: Call, items: list[JsonObject], images: list[str]) -> list[JsonObject]:
+    parts = await image_parts(images, await call.roots(images), call.app.backend.profile, call.app.fetcher)
     if not items or items[-1].get("role") != "user" or not isinstance(items[-1].get("content"), str):
         return [*items, {"role": "user", "content": parts}]
     text = {"type": "input_text", "text": items[-1]["content"]}

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
 from mcp_server.errors import InvalidArgument
+from mcp_server.files.roots import Roots
+from mcp_server.model.answer import Citation
 from mcp_server.model.request import Extraction, TurnRequest
 from mcp_server.model.value import JsonObject
 from mcp_server.tools.options import check_options
@@ -64,7 +66,9 @@ class TurnArguments(Arguments):
         *,
         params: JsonObject | None = None,
         files: Sequence[str] = (),
+        roots: Roots | None = None,
         tool_outputs: Sequence[JsonObject] = (),
+        sources: Sequence[Citation] = (),
         extraction: Extraction | None = None,
         background: bool = False,
     ) -> TurnRequest:
@@ -80,6 +84,8 @@ class TurnArguments(Arguments):
             input=items,
             tool_outputs=list(tool_outputs),
             files=list(files),
+            roots=list(roots.folders) if roots else [],
+            sources=list(sources),
             instructions=self.instructions,
             session=self.session,
             previous_response_id=self.previous_response_id,

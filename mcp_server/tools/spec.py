@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from mcp_server.app import App
 from mcp_server.backends import parameters
 from mcp_server.errors import InvalidArgument
+from mcp_server.files.roots import Roots
+from mcp_server.files.sources import is_file_id
+from mcp_server.files.urls import is_url
 from mcp_server.model.value import JsonObject, Scope
 
 MAX_ARGUMENT_BYTES = 10_000_000
@@ -58,11 +61,21 @@ class Output(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call of a tool: the house, whose it is, and how to say how it goes."""
+    """One call of a tool: the house, whose it is, how to say how it goes, and how to learn what may be read.
+
+    To learn that, the call may have to be made again: a handler asks before it has done anything.
+    """
 
     app: App
     scope: Scope
     report: Callable[[str], Awaitable[None]]
+    find_roots: Callable[[], Awaitable[Roots]]
+
+    async def roots(self, sources: Sequence[str] | None) -> Roots:
+        """The folders that may be read; nobody is asked when all ``sources`` are URLs or ids."""
+        if all(is_url(source) or is_file_id(source) for source in sources or ()):
+            return Roots(())
+        return await self.find_roots()
 
 
 A = TypeVar("A", bound=Arguments)
@@ -130,8 +143,8 @@ def explain(tool: str, arguments: type[Arguments], error: ValidationError) -> st
 def lean(schema: JsonObject, *, closed: bool) -> JsonObject:
     """The schema without what a model pays tokens for and learns nothing from.
 
-    Titles, null alternatives and null defaults go (an absent argument is simply not passed), references are put in
-    their places. Only arguments are closed: results keep room for more fields.
+    Titles, null alternatives and null defaults go (an absent argument is simply not passed), so does that something
+    must not be empty; references are put in their places. Only arguments are closed: results keep room for more fields.
     """
     definitions = cast("JsonObject", schema.get("$defs", {}))
     shown = _lean(schema, definitions)
@@ -144,7 +157,7 @@ def lean(schema: JsonObject, *, closed: bool) -> JsonObject:
 def _lean(node: JsonObject, definitions: JsonObject) -> JsonObject:
     if "$ref" in node:
         node = definitions[str(node["$ref"]).rpartition("/")[2]] | {k: v for k, v in node.items() if k != "$ref"}
-    kept = {k: v for k, v in node.items() if k not in ("title", "$defs", "default")}
+    kept = {k: v for k, v in node.items() if k not in ("title", "$defs", "default", "minLength", "minItems")}
     if isinstance(kept.get("additionalProperties"), bool):
         del kept["additionalProperties"]
     if "enum" in kept:

@@ -1,6 +1,5 @@
 """``start_background``: the same as ``generate``, but nobody waits."""
 
-from anyio import to_thread
 from pydantic import Field
 
 from mcp_server.errors import InvalidArgument
@@ -26,12 +25,14 @@ async def start_background(call: Call, arguments: StartBackgroundArguments) -> S
     if arguments.json_mode and arguments.json_schema is not None:
         raise InvalidArgument("json excludes schema, which already asks for JSON; pass one of them.")
     extraction = None if arguments.json_schema is None else Extraction(json_schema=arguments.json_schema)
+    roots = await call.roots(arguments.files)
     request = await turn_request(
         call,
         arguments,
         "start_background",
         background=True,
-        files=await to_thread.run_sync(check, arguments.files or [], call.app.roots),
+        files=await check(arguments.files or [], roots, call.app.fetcher),
+        roots=roots,
         extraction=extraction,
     )
     return result_of(await pay(call, arguments, request, wait_seconds=0))

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from anyio import to_thread
 from pydantic import Field
 
 from mcp_server.errors import InvalidArgument
@@ -24,7 +23,7 @@ class ExtractArguments(SharedArguments):
     input: str = Field(default="", description="The text to read, or what to look for in files")
     json_schema: JsonObject | bool | None = Field(default=None, alias="schema", description="JSON Schema of the answer")
     schema_name: SchemaName | None = Field(default=None, description="Keeps the schema; later the name alone will do")
-    files: list[str] | None = Field(default=None, description="Paths or globs to read, as in file_ask")
+    files: list[str] | None = Field(default=None, description="As in file_ask")
     strict: bool = Field(default=True, description="Have the model's output held to the schema")
     max_repairs: Annotated[int, Field(ge=0, le=3)] = Field(
         default=1, description="How often an invalid answer is sent back"
@@ -33,12 +32,13 @@ class ExtractArguments(SharedArguments):
 
 async def structured_extract(call: Call, arguments: ExtractArguments) -> ExtractResult:
     """One extraction with its repairs, as one job."""
-    files = await to_thread.run_sync(check, arguments.files or [], call.app.roots)
+    roots = await call.roots(arguments.files)
+    files = await check(arguments.files or [], roots, call.app.fetcher)
     if not arguments.input and not files:
         raise InvalidArgument("input: pass the text to read, or files.")
     extraction = await extraction_of(call, arguments)
     message = user_message(arguments.input or "Extract the data from these files.")
-    request = arguments.request("structured_extract", [message], files=files, extraction=extraction)
+    request = arguments.request("structured_extract", [message], files=files, roots=roots, extraction=extraction)
     return ExtractResult.model_validate(await pay(call, arguments, request))
 
 

@@ -41,7 +41,7 @@ async def serve_stdio(settings: Settings) -> int:
 
                 if sys.platform != "win32":  # asyncio has no signal handlers there; Ctrl-C ends the process
                     tasks.start_soon(watch)
-                server = build_server(app)
+                server = build_server(app, local=True)
                 await server.run(read, write, server.create_initialization_options())
                 tasks.cancel_scope.cancel()
         except ServerError as error:

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 import structlog
 
-from mcp_server.errors import UpstreamError
+from mcp_server.errors import ServerError, UpstreamError
 from mcp_server.files.content import message_parts
+from mcp_server.files.roots import Roots
 from mcp_server.model.answer import Answer, SentFile
 from mcp_server.model.events import Activity, Created, Cursor, Event, Finished
 from mcp_server.model.job import Job
@@ -21,13 +22,15 @@ from mcp_server.model.spending import Spending
 from mcp_server.model.value import JsonObject
 from mcp_server.turns import compaction
 from mcp_server.turns.caching import kept_for
+from mcp_server.turns.forgotten import forget_lost
 from mcp_server.turns.ground import Ground
-from mcp_server.turns.layout import NEW, Plan, lay_out, next_try, with_parts
+from mcp_server.turns.layout import NEW, Plan, lay_out, left_out, next_try, with_parts
 from mcp_server.turns.live import Live
 from mcp_server.turns.made_files import with_files
 from mcp_server.turns.past import Past, look_back
 from mcp_server.turns.pricing import tier
 from mcp_server.turns.recover import TakenOver, ask_upstream, interrupted
+from mcp_server.turns.sources import with_sources
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("responses_mcp.turns")
 
@@ -35,6 +38,7 @@ FORGOTTEN = (
     "The upstream no longer had the response to continue from, so the conversation was sent again from the turns kept "
     "here; what came before is billed as new input once."
 )
+CHAIN = "chain"
 
 
 class Exchange:
@@ -52,18 +56,16 @@ class Exchange:
         self._items: list[JsonObject] = []
         self._files: list[SentFile] = []
         self._warnings: list[str] = []
+        self._began = 0.0
+        self._answered = False
 
     async def plan(self) -> Plan:
         """Look back, read the files, and lay the request out."""
-        ground, scope = self._ground, self._job.scope
-        self._past = await look_back(ground.store, scope, self._request)
+        ground, self._began = self._ground, self._ground.now()
+        self._past = await look_back(ground.store, self._job.scope, self._request)
         self._parent = None if self._request.compact else self._past.head
         self._request = await self._with_conversation(self._request)
-        parts, self._files, warnings = await message_parts(
-            self._request.files, ground.backend, ground.store, scope, ground.roots, ground.now, ground.uploads
-        )
-        self._warnings += warnings
-        self._items = with_parts(self._request.input, parts)
+        self._warnings += await self._read()
         if self._request.compact:
             self._items = compaction.asking(ground.backend.profile)
             self._request = self._request.model_copy(update={"params": compaction.bounds(ground.backend.profile)})
@@ -72,17 +74,31 @@ class Exchange:
         return plan
 
     async def ask(self, plan: Plan) -> tuple[Plan, Answer]:
-        """Send the request; a chain that the upstream has forgotten is rebuilt from the turns we hold."""
-        try:
-            answer = await self._send(plan.layout)
-        except UpstreamError as error:
-            if error.kind != "previous_response_not_found" or not (plan.chained and self._past.whole):
-                raise
+        """Send the request, and again for each thing it was refused for because the upstream has forgotten it."""
+        lost: set[str] = set()
+        while True:
+            try:
+                answer = await self._send(plan.layout)
+                break
+            except UpstreamError as error:
+                more = await self._lost(plan, error)
+                if not more:
+                    raise
+                lost |= more
+                plan = await self._laid_out(forgotten=CHAIN in lost)
+        return plan, await self._remember(answer, plan)
+
+    async def _lost(self, plan: Plan, error: UpstreamError) -> set[str]:
+        """What the upstream has forgotten and can be sent again: the chain, or uploaded files, which now are again."""
+        if error.kind == "previous_response_not_found" and plan.chained and self._past.whole:
             _log.info("chain_rebuilt", job=self._job.id, turns=len(self._past.turns))
             self._warnings.append(FORGOTTEN)
-            plan = await self._laid_out(forgotten=True)
-            answer = await self._send(plan.layout)
-        return plan, await self._remember(answer, plan)
+            return {CHAIN}
+        lost = await forget_lost(self._ground.store, self._job.scope, self._files, error, self._began)
+        if lost:
+            _log.info("files_uploaded_again", job=self._job.id, files=sorted(lost))
+            await self._read()
+        return lost
 
     async def again(self, plan: Plan, answer: Answer, message: str) -> tuple[Plan, Answer]:
         """Send an answer back with what is wrong with it."""
@@ -97,6 +113,7 @@ class Exchange:
         if "conversation" in self._request.params:
             params = {**self._request.params, "conversation": answer.conversation}
             self._request = self._request.model_copy(update={"params": params})
+        self._answered = True
         plan = await self.plan()
         return plan, await self._remember(answer, plan)
 
@@ -133,6 +150,28 @@ class Exchange:
         )
         self.spent.append(line)
         return answer.model_copy(update={"usage": usage})
+
+    async def _read(self) -> list[str]:
+        """Read the files and make them parts of the input; returns warnings."""
+        ground, request = self._ground, self._request
+        try:
+            parts, self._files, warnings = await message_parts(
+                request.files,
+                backend=ground.backend,
+                store=ground.store,
+                scope=self._job.scope,
+                roots=Roots(tuple(request.roots)),
+                now=ground.now,
+                uploads=ground.uploads,
+                fetcher=ground.fetcher,
+            )
+        except ServerError as error:
+            if not self._answered:
+                raise
+            # The answer is there and paid for: a file that is gone since only leaves a gap in what is kept of the turn.
+            parts, warnings = left_out(request.files), [f"What was sent of the files is not kept. {error.message}"]
+        self._items = with_parts(request.input, parts)
+        return warnings
 
     async def _with_conversation(self, request: TurnRequest) -> TurnRequest:
         """The request with a conversation of its own, where it asks for one or the backend has nothing else."""
@@ -221,6 +260,7 @@ class Exchange:
     async def _remember(self, answer: Answer, plan: Plan) -> Answer:
         """Keep what was said and what it cost."""
         answer = await with_files(self._ground, self._job.scope, self.booked(answer, plan.layout))
+        answer = await with_sources(self._ground.store, self._job.scope, self._request, answer)
         job, layout, request = self._job, plan.layout, self._request
         new, output, static = layout.input[layout.new_from :], answer.output, plan.static
         if request.compact:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from mcp_server.backends.protocol import Backend
-from mcp_server.files.roots import Roots
+from mcp_server.files.fetch import Fetcher
 from mcp_server.files.uploads import Uploads
 from mcp_server.model.job import Job
 from mcp_server.model.request import TurnRequest
@@ -72,7 +72,6 @@ class Ground:
 
     store: Store
     backend: Backend
-    roots: Roots
     worker: str
     models: DefaultModel
     costs: Prices
@@ -84,6 +83,7 @@ class Ground:
     pulse: Pulse = field(default_factory=Pulse)
     line: Line = field(default_factory=Line)
     uploads: Uploads = field(default_factory=Uploads)
+    fetcher: Fetcher = field(default_factory=Fetcher)
     shards: Shards = field(default_factory=Shards)
 
     async def model(self, request: TurnRequest) -> str | None:

@@ -1,6 +1,7 @@
 """From what a tool asks to exactly what is sent: continuity, order, cache, the backend's limits."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mcp_server.backends.profile import Profile
@@ -140,6 +141,11 @@ def with_parts(items: list[JsonObject], parts: list[JsonObject]) -> list[JsonObj
     content = items[-1].get("content")
     own = [{"type": "input_text", "text": content}] if isinstance(content, str) else list(content or ())
     return [*items[:-1], {**items[-1], "content": [*parts, *own]}]
+
+
+def left_out(files: Sequence[str]) -> list[JsonObject]:
+    """What stands in the place of files that are named and not read."""
+    return [{"type": "input_text", "text": f"[{source}: left out]"} for source in files]
 
 
 def _outputs(request: TurnRequest, items: list[JsonObject], past: Past) -> list[JsonObject]:

@@ -17,7 +17,7 @@ from mcp_server.model.value import Frozen, JsonObject, Scope
 from mcp_server.turns import hygiene
 from mcp_server.turns.caching import kept_for
 from mcp_server.turns.ground import LEASE_SECONDS, Ground
-from mcp_server.turns.layout import check_params, lay_out, with_parts
+from mcp_server.turns.layout import check_params, lay_out, left_out, with_parts
 from mcp_server.turns.live import Live, Progress
 from mcp_server.turns.past import look_back
 from mcp_server.turns.pricing import tier
@@ -66,7 +66,7 @@ class Turns:
             id=f"job_{secrets.token_urlsafe(16)}",
             scope=scope,
             request=request,
-            fingerprint=hashlib.sha256(request.model_dump_json().encode()).hexdigest(),
+            fingerprint=hashlib.sha256(request.model_dump_json(exclude={"roots"}).encode()).hexdigest(),
             created_at=now,
             updated_at=now,
             worker=self._ground.worker,
@@ -177,7 +177,7 @@ class Turns:
         """What ``start`` would send. Files are named, not read; nothing is sent but the question for a token count."""
         ground = self._ground
         profile = ground.backend.profile
-        parts: list[JsonObject] = [{"type": "input_text", "text": f"[{source}: left out]"} for source in request.files]
+        parts = left_out(request.files)
         plan = lay_out(
             request,
             items=with_parts(request.input, parts),

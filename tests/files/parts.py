@@ -1,29 +1,27 @@
-"""Small real things for the tests of this room: PDF files, a picture, a backend that only takes uploads."""
+"""Small things for the tests of this room: a picture, a file as it was read, a backend that only takes uploads."""
 
 from base64 import b64decode
 from dataclasses import dataclass, field
-from io import BytesIO
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import anyio
 
 from mcp_server.backends.profile import Profile
+from mcp_server.files.kinds import HEAD, kind_of
+from mcp_server.files.reading import Source
+from tests.files.made import pdf
+
+__all__ = ["PIXEL", "Uploading", "as_read", "pdf"]
 
 PIXEL = b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 
 
-def pdf(*pages: str, password: str | None = None) -> bytes:
-    from reportlab.lib.pdfencrypt import StandardEncryption
-    from reportlab.pdfgen.canvas import Canvas
-
-    target = BytesIO()
-    canvas = Canvas(target, encrypt=StandardEncryption(password) if password is not None else None)
-    for page in pages:
-        for number, line in enumerate(page.splitlines()):
-            canvas.drawString(72, 750 - 14 * number, line)
-        canvas.showPage()
-    canvas.save()
-    return target.getvalue()
+def as_read(name: str, content: bytes) -> Source:
+    """A file as ``reading.read`` gives it, without a disk."""
+    path = Path(name)
+    return Source(path, kind_of(path, content[:HEAD]), content, sha256(content).hexdigest())
 
 
 @dataclass
@@ -35,12 +33,14 @@ class Uploading:
 
     profile: Profile = field(default_factory=Profile)
     uploaded: list[tuple[str, bytes, str]] = field(default_factory=list)
+    lasting: list[int | None] = field(default_factory=list)
     gate: anyio.Event | None = None
     failure: Exception | None = None
     name: str = "test"
 
-    async def upload(self, filename: str, content: bytes, purpose: str) -> str:
+    async def upload(self, filename: str, content: bytes, purpose: str, *, expires_seconds: int | None = None) -> str:
         self.uploaded.append((filename, content, purpose))
+        self.lasting.append(expires_seconds)
         number = len(self.uploaded)
         if self.gate is not None:
             await self.gate.wait()

@@ -1,17 +1,17 @@
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from mcp_server.backends.protocol import Attachment
 from mcp_server.errors import InvalidArgument, NotThere, UpstreamError
 from mcp_server.index.hosted import HostedIndex
-from mcp_server.index.search import SearchIndex, open_index
+from mcp_server.index.search import Chunking, Filing, SearchIndex, open_index
 from mcp_server.model.session import KeptObject
 from mcp_server.model.value import Scope
 from mcp_server.store.protocol import Store
-from tests.files.parts import PIXEL
-from tests.index.parts import SCOPE, Hosted, quiet
+from tests.files.parts import PIXEL, pdf
+from tests.index.parts import SCOPE, Hosted, Trouble, file, fill, nothing_left_over
 
 
 @pytest.fixture
@@ -21,16 +21,7 @@ def backend() -> Hosted:
 
 @pytest.fixture
 def index(backend: Hosted, store: Store) -> SearchIndex:
-    return open_index(backend.as_backend(), store)
-
-
-async def fill(index: SearchIndex, *paths: Path, scope: Scope = SCOPE, **attributes: Any) -> dict[str, Any]:
-    report = await index.update(scope, "docs", paths, attributes, quiet)
-    return {name: value for name, value in report.model_dump().items() if value}
-
-
-async def kept(store: Store) -> set[str]:
-    return {one.id for one in await store.objects.all(SCOPE, "file")}
+    return open_index(backend.as_backend(), store, None)
 
 
 async def test_an_update_uploads_and_attaches_only_what_changed(
@@ -45,8 +36,8 @@ async def test_an_update_uploads_and_attaches_only_what_changed(
     (folder / "b.md").unlink()
     assert await fill(index, folder) == {"updated": 1, "removed": 1, "unchanged": 1}
     assert backend.contents() == {"a.md": b"new", "c.md": b"c.md"}
-    assert all(attributes == {"lang": "en"} for attributes in backend.attached["vs_1"].values())
-    assert set(backend.files) == set(backend.attached["vs_1"]) == await kept(store)
+    assert backend.attributes() == {"a.md": {"lang": "en"}, "c.md": {"lang": "en"}}
+    await nothing_left_over(store, backend)
 
 
 async def test_files_are_brought_in_a_few_at_once(index: SearchIndex, backend: Hosted, folder: Path) -> None:
@@ -61,15 +52,96 @@ async def test_text_goes_as_utf_8_under_a_name_that_is_taken_as_text(
 ) -> None:
     (folder / "conf.toml").write_bytes("größe = 1".encode("latin-1"))
     (folder / "main.PY").write_text("x = 1")
-    (folder / "paper.pdf").write_bytes(b"%PDF-1.7 \xff")
-    (folder / "memo.docx").write_bytes(b"PK\3\4")
-    await fill(index, folder, folder / "memo.docx")
-    assert backend.contents() == {
-        "conf.toml.txt": "größe = 1".encode(),
-        "main.PY": b"x = 1",
-        "paper.pdf": b"%PDF-1.7 \xff",
-        "memo.docx": b"PK\3\4",
-    }
+    paper = pdf("One page")
+    (folder / "paper.pdf").write_bytes(paper)
+    await fill(index, folder)
+    assert backend.contents() == {"conf.toml.txt": "größe = 1".encode(), "main.PY": b"x = 1", "paper.pdf": paper}
+
+
+async def test_the_same_bytes_are_uploaded_once_for_all_stores_and_paths(
+    index: SearchIndex, backend: Hosted, store: Store, folder: Path
+) -> None:
+    for name in ("a.md", "b.md"):
+        (folder / name).write_text("same")
+    assert await fill(index, folder) == {"added": 2}
+    assert await fill(index, folder / "a.md", name="other") == {"added": 1}
+    assert backend.uploaded == [b"same"]
+    (folder / "a.md").unlink()
+    assert await fill(index, folder) == {"removed": 1, "unchanged": 1}
+    assert backend.contents() == {"a.md": b"same"}
+    assert await index.delete(SCOPE, "docs")
+    assert backend.contents("vs_2") == {"a.md": b"same"}
+    assert await index.delete(SCOPE, "other")
+    assert backend.files == {}
+    await nothing_left_over(store, backend)
+
+
+async def test_the_same_bytes_with_other_attributes_can_be_told_apart(
+    index: SearchIndex, backend: Hosted, store: Store, folder: Path
+) -> None:
+    for name in ("a.md", "b.md"):
+        (folder / name).write_text("same")
+    await fill(index, folder / "a.md", lang="en")
+    await fill(index, folder / "b.md", lang="fr")
+    assert sorted(found.attributes["lang"] for found in backend.attached_files["vs_1"].values()) == ["en", "fr"]
+    await fill(index, folder, lang="de")
+    assert {found.attributes["lang"] for found in backend.attached_files["vs_1"].values()} == {"de"}
+    assert len(backend.uploaded) == 2
+    await nothing_left_over(store, backend)
+
+
+async def test_new_attributes_are_told_without_an_upload(
+    index: SearchIndex, backend: Hosted, store: Store, folder: Path
+) -> None:
+    (folder / "a.md").write_text("a")
+    await fill(index, folder, lang="en")
+    assert await fill(index, folder, lang="fr") == {"updated": 1}
+    assert backend.attributes() == {"a.md": {"lang": "fr"}}
+    assert (backend.log.count("upload"), backend.log.count("attach"), backend.log.count("describe")) == (1, 1, 1)
+    assert (await store.index.files(SCOPE, "docs"))[0].attributes == {"lang": "fr"}
+    await nothing_left_over(store, backend)
+
+
+async def test_chunking_and_expiry_are_kept_with_the_store_and_changed_without_an_upload(
+    index: SearchIndex, backend: Hosted, store: Store, folder: Path
+) -> None:
+    for name in ("a.md", "b.md"):
+        (folder / name).write_text(name)
+    small = Filing(chunking=Chunking(tokens=200, overlap=50), expires_days=7)
+    await file(index, small, folder)
+    assert backend.expiries == {"vs_1": 7}
+    (folder / "c.md").write_text("c")
+    assert await fill(index, folder) == {"added": 1, "unchanged": 2}
+    assert {found.chunking for found in backend.attached_files["vs_1"].values()} == {(200, 50)}
+    assert "detach" not in backend.log
+    large = Filing(chunking=Chunking(tokens=1000, overlap=0), expires_days=30)
+    assert await file(index, large, folder / "a.md") == {"unchanged": 1}
+    assert {found.chunking for found in backend.attached_files["vs_1"].values()} == {(1000, 0)}
+    assert backend.expiries == {"vs_1": 30}
+    assert len(backend.uploaded) == 3
+    before = len(backend.log)
+    await file(index, large, folder)
+    assert backend.log[before:] == ["alive"]
+    await nothing_left_over(store, backend)
+
+
+@pytest.mark.parametrize(
+    ("filing", "words"),
+    [
+        (Filing(chunking=Chunking(tokens=99, overlap=0)), "99 tokens"),
+        (Filing(chunking=Chunking(tokens=4097, overlap=0)), "4097 tokens"),
+        (Filing(chunking=Chunking(tokens=101, overlap=51)), "0 to 50"),
+        (Filing(chunking=Chunking(tokens=100, overlap=-1)), "0 to 50"),
+        (Filing(expires_days=0), "at least 1"),
+        (Filing(attributes={"a": []}), "attributes.a"),
+    ],
+)
+async def test_a_filing_outside_the_limits_is_refused(
+    index: SearchIndex, backend: Hosted, folder: Path, filing: Filing, words: str
+) -> None:
+    with pytest.raises(InvalidArgument, match=words):
+        await file(index, filing, folder)
+    assert backend.log == []
 
 
 async def test_what_is_refused_is_reported_and_leaves_nothing_behind(
@@ -84,46 +156,81 @@ async def test_what_is_refused_is_reported_and_leaves_nothing_behind(
     backend.upload_failure = UpstreamError("The file is refused.", kind="invalid_request", http_status=400)
     report = await fill(index, folder, folder / "p.png")
     assert report["added"] == 1
-    assert [(Path(one["path"]).name, one["reason"]) for one in report["failed"]] == [
-        ("bad.md", "The file is refused."),
-        ("empty.md", "empty.md is empty: there is nothing to search."),
-        ("p.png", "p.png is an image, which cannot be turned into text yet: convert it to PDF or text."),
-        ("scan.md", "scan.md could not be indexed by the backend: The file has no text."),
-    ]
-    assert set(backend.files) == set(backend.attached["vs_1"]) == await kept(store)
-    assert len(backend.files) == 1
+    failed = {Path(one["path"]).name: one["reason"] for one in report["failed"]}
+    assert "is an image" in failed.pop("p.png")
+    assert failed == {
+        "bad.md": "The file is refused.",
+        "empty.md": "empty.md is empty: there is nothing to search.",
+        "scan.md": "scan.md could not be indexed by the backend: The file has no text.",
+    }
+    await nothing_left_over(store, backend)
 
 
-async def test_a_backend_that_fails_ends_the_update_and_the_same_call_goes_on(
-    index: SearchIndex, backend: Hosted, folder: Path
+async def test_a_file_that_the_upstream_has_forgotten_is_uploaded_again_once(
+    index: SearchIndex, backend: Hosted, store: Store, folder: Path
 ) -> None:
-    for number in range(9):
-        (folder / f"{number}.md").write_text("bad" if number == 4 else str(number))
-    backend.upload_failure = UpstreamError("Too many requests.", kind="rate_limited", http_status=429)
-    with pytest.raises(UpstreamError, match="Too many"):
-        await fill(index, folder)
-    done = len(backend.files)
-    assert 0 < done < 9
-    backend.upload_failure = None
-    assert await fill(index, folder) == {"added": 9 - done, "unchanged": done}
+    (folder / "a.md").write_text("a")
+    await fill(index, folder)
+    await backend.delete_file("file-1")
+    assert await fill(index, folder, name="other") == {"added": 1}
+    assert backend.uploaded == [b"a", b"a"]
+    assert backend.contents("vs_2") == {"a.md": b"a"}
+    assert await fill(index, folder) == {"added": 1}
+    assert backend.contents("vs_1") == {"a.md": b"a"}
+    assert backend.uploaded == [b"a", b"a"]
+    await nothing_left_over(store, backend)
 
 
-async def test_what_a_broken_update_left_behind_is_taken_out_later_but_not_what_another_is_at(
+@pytest.mark.parametrize("files_too", [False, True])
+async def test_a_store_that_is_gone_upstream_is_made_anew_with_all_its_files(
+    index: SearchIndex, backend: Hosted, store: Store, folder: Path, files_too: bool
+) -> None:
+    for name in ("a.md", "b.md"):
+        (folder / name).write_text(name)
+    await file(index, Filing(attributes={"n": 1}, expires_days=3), folder)
+    del backend.attached_files["vs_1"]
+    if files_too:
+        backend.files.clear()
+    with pytest.raises(NotThere, match=r"gone upstream .* with paths"):
+        await index.search(SCOPE, "docs", ["x"])
+    assert await fill(index, folder) == ({"added": 2} if files_too else {"unchanged": 2})
+    assert set(backend.contents("vs_2")) == {"a.md", "b.md"}
+    assert len(backend.uploaded) == (4 if files_too else 2)
+    assert backend.expiries["vs_2"] == 3
+    await nothing_left_over(store, backend)
+
+
+async def test_a_store_that_goes_while_it_is_filled_is_made_anew_once(
+    index: SearchIndex, backend: Hosted, store: Store, folder: Path
+) -> None:
+    (folder / "a.md").write_text("a")
+    await fill(index, folder)
+    (folder / "b.md").write_text("b")
+    backend.trouble[len(backend.log) + 3] = Trouble(backend.attached_files.clear)
+    assert await fill(index, folder) == {"added": 1, "unchanged": 1}
+    assert backend.log[2:].count("create") == 1
+    assert backend.contents("vs_2") == {"a.md": b"a", "b.md": b"b"}
+    assert backend.uploaded == [b"a", b"b"]
+    await nothing_left_over(store, backend)
+
+
+async def test_what_was_uploaded_for_nothing_goes_after_an_hour_but_not_what_another_is_at(
     index: SearchIndex, backend: Hosted, store: Store, folder: Path
 ) -> None:
     (folder / "a.md").write_text("a")
     await fill(index, folder)
     for age in (10.0, 7200.0):
-        file_id = await backend.upload(f"{age}", b"left", "assistants")
-        backend.attached["vs_1"][file_id] = {}
-        data = {"vector_store": "docs"}
-        moment = time.time() - age
-        await store.objects.put(
-            KeptObject(scope=SCOPE, kind="file", key=file_id, id=file_id, data=data, created_at=moment)
-        )
+        for attached in (False, True):
+            file_id = await backend.upload(f"{age:.0f} {attached}", b"left", "assistants", expires_seconds=None)
+            row = {"scope": SCOPE, "id": file_id, "created_at": time.time() - age}
+            await store.objects.put(KeptObject(kind="file", key=file_id, data={"purpose": "assistants"}, **row))
+            if attached:
+                await backend.attach("vs_1", file_id, {}, None)
+                data = {"store": "docs", "path": str(folder), "obsolete": False}
+                await store.objects.put(KeptObject(kind="loose_file", key=f"{file_id} docs", data=data, **row))
     await fill(index, folder)
-    assert set(backend.contents()) == {"a.md", "10.0"}
-    assert len(backend.files) == 2
+    assert {name for name, _ in backend.files.values()} == {"a.md", "10 True", "10 False"}
+    assert set(backend.contents()) == {"a.md", "10 True"}
 
 
 async def test_a_file_deleted_by_a_cleanup_is_brought_in_again(
@@ -131,42 +238,54 @@ async def test_a_file_deleted_by_a_cleanup_is_brought_in_again(
 ) -> None:
     (folder / "a.md").write_text("a")
     await fill(index, folder)
-    await backend.delete_file("file-1")
-    await backend.detach("vs_1", "file-1")
-    await store.objects.delete(SCOPE, "file", "file-1")
+    (row,) = await store.objects.all(SCOPE, "file")
+    await backend.delete_file(row.id)
+    await store.objects.delete(SCOPE, "file", row.key)
     assert await fill(index, folder) == {"added": 1}
     assert backend.contents() == {"a.md": b"a"}
+    await nothing_left_over(store, backend)
 
 
-async def test_a_search_passes_its_options_on_and_brings_paths_back(
+async def test_a_search_passes_its_options_on_and_brings_paths_and_lines_back(
     index: SearchIndex, backend: Hosted, folder: Path
 ) -> None:
-    (folder / "conf.toml").write_text("x")
+    (folder / "conf.toml").write_text("\nx = 1\ny = 2\n")
     await fill(index, folder, year=2024)
     filters = {"type": "eq", "key": "year", "value": 2024}
+    ranking = {"ranker": "auto", "score_threshold": 0.2}
     result = await index.search(
-        SCOPE, "docs", ["one", "two"], filters=filters, max_results=3, score_threshold=0.2, rewrite=True
+        SCOPE, "docs", ["one", "two"], filters=filters, max_results=3, ranking=ranking, rewrite=True
     )
-    options = {
-        "max_num_results": 3,
-        "filters": filters,
-        "ranking_options": {"score_threshold": 0.2},
-        "rewrite_query": True,
-    }
+    options = {"max_num_results": 3, "filters": filters, "ranking_options": ranking, "rewrite_query": True}
     assert backend.searches == [("vs_1", ["one", "two"], options)]
-    assert result.queries == ["one", "two"]
+    assert (result.queries, result.vector_store_id) == (["one", "two"], "vs_1")
     assert [passage.model_dump(exclude_none=True) for passage in result.passages] == [
         {
             "file_id": "file-1",
             "filename": "conf.toml",
             "path": str(folder / "conf.toml"),
             "score": 0.5,
-            "text": "x",
+            "text": "\nx = 1\ny = 2\n",
             "attributes": {"year": 2024},
+            "lines": "2-3",
         }
     ]
     await index.search(SCOPE, "docs", ["one"])
     assert backend.searches[-1] == ("vs_1", ["one"], {"max_num_results": 10})
+
+
+async def test_a_backend_that_searches_by_itself_is_told_what_and_where(
+    index: SearchIndex, backend: Hosted, folder: Path
+) -> None:
+    (folder / "a.md").write_text("a")
+    await fill(index, folder)
+    assert await index.file_search(SCOPE, "docs") is None
+    backend.profile = backend.profile.model_copy(update={"hosted_tools": frozenset({"file_search"})})
+    told = await index.file_search(SCOPE, "docs", max_results=3, ranking={"ranker": "auto"})
+    options = {"max_num_results": 3, "ranking_options": {"ranker": "auto"}}
+    assert told == {"type": "file_search", "vector_store_ids": ["vs_1"], **options}
+    with pytest.raises(NotThere):
+        await index.file_search(SCOPE, "unheard")
 
 
 async def test_an_id_is_searched_as_it_is_and_ours_is_known_by_it(
@@ -176,11 +295,14 @@ async def test_an_id_is_searched_as_it_is_and_ours_is_known_by_it(
     await fill(index, folder)
     ours = await index.search(SCOPE, "vs_1", ["x"])
     assert ours.passages[0].path == str(folder / "a.md")
-    backend.attached["vs_9"] = {"file-1": {}}
+    backend.files["file-9"] = "theirs.md", b"x"
+    backend.attached_files["vs_9"] = {"file-9": Attachment("completed", {})}
     foreign = await index.search(SCOPE, "vs_9", ["x"])
-    assert (foreign.passages[0].path, foreign.passages[0].filename) == (None, "a.md")
+    assert (foreign.passages[0].path, foreign.passages[0].filename) == (None, "theirs.md")
     with pytest.raises(InvalidArgument, match="vs_9 is an id"):
-        await index.update(SCOPE, "vs_9", [folder], {}, quiet)
+        await fill(index, folder, name="vs_9")
+    with pytest.raises(NotThere, match="no vector store vs_10: check the id"):
+        await index.search(SCOPE, "vs_10", ["x"])
 
 
 async def test_an_unknown_store_or_filter_is_refused_before_anything_is_sent(
@@ -193,12 +315,13 @@ async def test_an_unknown_store_or_filter_is_refused_before_anything_is_sent(
     assert backend.searches == []
 
 
-async def test_owners_have_stores_of_their_own(index: SearchIndex, backend: Hosted, folder: Path) -> None:
+async def test_owners_have_stores_and_uploads_of_their_own(index: SearchIndex, backend: Hosted, folder: Path) -> None:
     (folder / "a.md").write_text("a")
     other = Scope(owner="other", backend="test")
     await fill(index, folder)
     assert await fill(index, folder, scope=other) == {"added": 1}
-    assert set(backend.attached) == {"vs_1", "vs_2"}
+    assert set(backend.attached_files) == {"vs_1", "vs_2"}
+    assert len(backend.uploaded) == 2
     assert await index.delete(other, "docs")
     assert backend.contents("vs_1") == {"a.md": b"a"}
 
@@ -210,6 +333,6 @@ async def test_a_deleted_store_takes_its_files_with_it(
     await fill(index, folder)
     assert await index.delete(SCOPE, "docs")
     assert not await index.delete(SCOPE, "docs")
-    assert (backend.files, backend.attached, await kept(store)) == ({}, {}, set())
-    assert await store.index.files(SCOPE, "docs") == []
+    assert (backend.files, backend.attached_files) == ({}, {})
+    await nothing_left_over(store, backend)
     assert await fill(index, folder) == {"added": 1}

@@ -181,13 +181,21 @@ async def test_tokens_that_cannot_be_counted_are_not_known(up: ScriptedUpstream,
 
 async def test_a_file_is_uploaded_with_its_name_and_an_expiry(up: ScriptedUpstream, backend: ResponsesBackend) -> None:
     up.on("POST", "/v1/files", reply(file("file-9")))
-    assert await backend.upload("a.txt", b"hello", "user_data") == "file-9"
+    assert await backend.upload("a.txt", b"hello", "user_data", expires_seconds=2_592_000) == "file-9"
     sent = up.requests[0]
     assert sent.headers["content-type"].startswith("multipart/form-data; boundary=")
     for part in (b'name="purpose"\r\n\r\nuser_data', b'filename="a.txt"', b"\r\n\r\nhello\r\n"):
         assert part in sent.content
     for part in (b'name="expires_after[anchor]"\r\n\r\ncreated_at', b'name="expires_after[seconds]"\r\n\r\n2592000'):
         assert part in sent.content
+
+
+async def test_a_file_that_is_to_stay_is_uploaded_without_an_expiry(
+    up: ScriptedUpstream, backend: ResponsesBackend
+) -> None:
+    up.on("POST", "/v1/files", reply(file("file-9")))
+    await backend.upload("a.txt", b"hello", "assistants")
+    assert b"expires_after" not in up.requests[0].content
 
 
 async def test_an_upload_whose_fate_is_unknown_is_not_repeated(up: ScriptedUpstream, backend: ResponsesBackend) -> None:

@@ -4,10 +4,11 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Any
 
-import anyio
 import pytest
 
+from mcp_server.backends.protocol import Attachment
 from mcp_server.backends.responses.backend import ResponsesBackend
 from mcp_server.backends.responses.profiles import OPENAI
 from mcp_server.errors import UpstreamError
@@ -124,30 +125,84 @@ async def test_it_fills_in_a_schema(up: StatefulUpstream, backend: ResponsesBack
     assert json.loads(filled.text) == {"kind": "a", "note": None, "tags": ["x"], "n": 3}
 
 
+async def attached(backend: ResponsesBackend, store: str, text: bytes, **attributes: str | int) -> str:
+    file_id = await backend.upload("a.txt", text, "assistants")
+    assert (await backend.stores.attach(store, file_id, attributes, (100, 0))).status == "in_progress"
+    found = await backend.stores.attached(store, file_id)
+    assert found == Attachment("completed", attributes, (100, 0))
+    return file_id
+
+
 async def test_files_are_searched_by_their_words_until_they_are_gone(
     up: StatefulUpstream, backend: ResponsesBackend
 ) -> None:
-    cats, dogs = [
-        await backend.upload(name, text, "assistants")
-        for name, text in (("cats.txt", b"Cats purr softly"), ("dogs.txt", b"Dogs bark\r\n\r\nloudly"))
-    ]
-    store = await backend.stores.create("animals")
-    for file_id in (cats, dogs):
-        with anyio.fail_after(5):
-            assert await backend.stores.attach(store, file_id, {"path": file_id}) == "completed"
+    store = await backend.stores.create("animals", expires_days=3)
+    cats = await attached(backend, store, b"Cats purr softly", animal="cat")
+    dogs = await attached(backend, store, b"Dogs bark\r\n\r\nloudly", animal="dog")
     passages, queries = await backend.stores.search(store, ["dogs bark"], {"max_num_results": 1})
-    assert [(found.filename, found.score, found.text) for found in passages] == [
-        ("dogs.txt", 1.0, "Dogs bark\r\n\r\nloudly")
-    ]
-    assert (queries, passages[0].attributes) == (["dogs bark"], {"path": dogs})
+    assert [(found.file_id, found.score, found.text) for found in passages] == [(dogs, 1.0, "Dogs bark\r\n\r\nloudly")]
+    assert (queries, passages[0].attributes) == (["dogs bark"], {"animal": "dog"})
     await backend.stores.detach(store, dogs)
     assert await backend.stores.search(store, ["dogs"], {}) == ([], ["dogs"])
     assert [await backend.delete_file(cats) for _ in range(2)] == [True, False]
+    assert await backend.stores.attached(store, cats) is None
+    with pytest.raises(UpstreamError, match=cats):
+        await backend.stores.attach(store, cats, {}, None)
     assert [await backend.stores.delete(store) for _ in range(2)] == [True, False]
-    with pytest.raises(UpstreamError, match="No vector store"):
+    with pytest.raises(UpstreamError, match=store):
         await backend.stores.search(store, ["cats"], {})
-    with pytest.raises(UpstreamError, match="No vector store"):
-        await backend.stores.attach(store, dogs, {})
+    with pytest.raises(UpstreamError, match=store):
+        await backend.stores.attach(store, dogs, {}, None)
+
+
+async def test_a_search_is_filtered_ranked_and_rewritten(up: StatefulUpstream, backend: ResponsesBackend) -> None:
+    store = await backend.stores.create("animals")
+    old = await attached(backend, store, b"cats purr", year=2020)
+    new = await attached(backend, store, b"cats and dogs bark", year=2024)
+
+    async def found(*queries: str, **options: Any) -> list[str]:
+        passages, _ = await backend.stores.search(store, queries, options)
+        return [passage.file_id for passage in passages]
+
+    assert await found("cats purr") == [old, new]
+    assert await found("cats purr", filters={"type": "gt", "key": "year", "value": 2020}) == [new]
+    either = [{"type": "eq", "key": "year", "value": year} for year in (2020, 1999)]
+    assert await found("cats purr", filters={"type": "or", "filters": either}) == [old]
+    assert await found("cats purr", ranking_options={"ranker": "auto", "score_threshold": 0.6}) == [old]
+    assert await found("purr", "dogs bark") == [old, new]
+    up.rewritten = {"Which of them bark?": "bark"}
+    assert await backend.stores.search(store, ["Which of them bark?"], {"rewrite_query": True}) == (
+        (await backend.stores.search(store, ["bark"], {}))[0],
+        ["bark"],
+    )
+    await backend.stores.describe(store, new, {"year": 1999})
+    assert await found("cats", filters={"type": "eq", "key": "year", "value": 1999}) == [new]
+    with pytest.raises(UpstreamError, match="Unknown parameter"):
+        await found("cats", top=3)
+
+
+async def test_a_files_passages_are_as_long_as_it_is_told(up: StatefulUpstream, backend: ResponsesBackend) -> None:
+    store = await backend.stores.create("long")
+    await attached(backend, store, " ".join(f"w{number}" for number in range(250)).encode())
+    passages, _ = await backend.stores.search(store, ["w0 w100 w240"], {})
+    assert sorted(len(passage.text.split()) for passage in passages) == [50, 100, 100]
+    file_id = await backend.upload("b.txt", b"b", "assistants")
+    with pytest.raises(UpstreamError, match="chunking_strategy"):
+        await backend.stores.attach(store, file_id, {}, (100, 51))
+
+
+async def test_what_happens_now_and_then_is_switched_on(up: StatefulUpstream, backend: ResponsesBackend) -> None:
+    store = await backend.stores.create("animals")
+    file_id = await attached(backend, store, b"cats")
+    up.empty_searches = 1
+    assert [len((await backend.stores.search(store, ["cats"], {}))[0]) for _ in range(2)] == [0, 1]
+    assert (await backend.stores.attach(store, file_id, {}, None)).status == "in_progress"
+    up.attaches_a_minute = 1
+    more = await backend.upload("b.txt", b"b", "assistants")
+    with pytest.raises(UpstreamError, match="limiting the rate"):
+        await backend.stores.attach(store, more, {}, None)
+    up.stores[store]["status"] = "expired"
+    assert not await backend.stores.alive(store)
 
 
 async def test_models_embeddings_and_token_counts_are_there(up: StatefulUpstream, backend: ResponsesBackend) -> None:

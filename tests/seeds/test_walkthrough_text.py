@@ -24,6 +24,7 @@ from tests.serving import House, text_of
 from tests.upstream_answers import reply
 from tests.upstream_shapes import JsonObject, file, message, refusal
 from tests.upstream_state import StatefulUpstream
+from tests.web import Web
 
 PNG = bytes.fromhex("89504e470d0a1a0a") + b"a chart of who does what"
 RESPONSES = ("POST", "/v1/responses")
@@ -87,8 +88,10 @@ async def test_an_image_by_its_path_goes_inline_under_its_true_type(hosted: Hous
     ids=["base64", "url", "file"],
 )
 async def test_an_image_among_the_input_items_goes_as_it_is_written(
-    hosted: House, up: StatefulUpstream, picture: JsonObject
+    hosted: House, up: StatefulUpstream, web: Web, picture: JsonObject
 ) -> None:
+    hosted.app.fetcher.network = web.network
+    web.page("/rota.png", PNG, "image/png")
     usage = counted(1123, 21)
     up.on(*RESPONSES, *answers(printed(message("The Keeper."), made="3", model="gpt-4.1-2025-04-14", usage=usage)))
     parts = [{"type": "input_text", "text": "Who lights the lamp?"}, {"type": "input_image", **picture}]
@@ -132,8 +135,10 @@ async def test_a_pdf_is_uploaded_for_the_user_and_read_before_the_question(hoste
     ids=["file", "url", "base64"],
 )
 async def test_a_file_among_the_input_items_goes_as_it_is_written(
-    hosted: House, up: StatefulUpstream, given: JsonObject
+    hosted: House, up: StatefulUpstream, web: Web, given: JsonObject
 ) -> None:
+    hosted.app.fetcher.network = web.network
+    web.page("/ferry.pdf", b"%PDF-1.4", "application/pdf")
     up.on(*RESPONSES, *answers(printed(message("Yes."), made="5", model="gpt-4.1-2025-04-14", usage=counted(148, 137))))
     parts = [{"type": "input_file", **given}, {"type": "input_text", "text": "May I bring more crates?"}]
     done = await hosted.call("generate", model="gpt-4.1", input=[{"role": "user", "content": parts}])

@@ -114,7 +114,7 @@ async def test_file_search_answers_from_a_store_and_cites_the_file(hosted: House
     }
     assert done["text"] == "Yes, prepaid."
     about = {"filename": "ferry.txt", "file_id": "file-8hPw"}
-    assert done["citations"] == [{"type": "file_citation", **about, "quote": FERRY}]
+    assert done["citations"] == [{"type": "file_citation", **about, "quote": " ".join(FERRY.split())}]
     assert done["results"] == [{**about, "score": 0.9193, "text": FERRY}]
     assert done["search_query"] == ["May I bring more crates?"]
     assert tokens(done) == seen(usage)

@@ -7,7 +7,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mcp_server.store.protocol import Store
+from mcp_server.store.sqlite.index import SqliteIndex
+from tests.store.conftest import OpenStore
 from tests.store.examples import MINE, a_file, chunks
+
+
+async def nearest(store: Store, *vector: float, name: str = "docs", limit: int = 10) -> list[str]:
+    """The texts found, best first."""
+    hits = await store.index.nearest(MINE, name, vector, limit)
+    assert [cosine for _, cosine in hits] == sorted((cosine for _, cosine in hits), reverse=True)
+    return [chunk.text for chunk in await store.index.chunks(MINE, name, [key for key, _ in hits])]
 
 
 async def matched(store: Store, *words: str, limit: int = 10) -> list[str]:
@@ -29,23 +38,114 @@ async def test_files_are_listed_by_path_as_they_were_put(store: Store) -> None:
     assert await store.index.files(MINE, "other") == []
 
 
+async def test_a_file_is_known_by_its_id_in_whichever_store_it_stands(store: Store) -> None:
+    here, there = a_file("/a"), a_file("/b", store="other")
+    for file in (there, here, a_file("/c", file_id="f2")):
+        await store.index.replace(MINE, file, [])
+    assert await store.index.located(MINE, ["f1", "f9"]) == [here, there]
+    assert await store.index.located(MINE, []) == []
+
+
 async def test_passages_come_back_whole_and_in_the_order_asked_for(store: Store) -> None:
     paged, lined = chunks("page", "lines")
     paged, lined = paged.model_copy(update={"page": 3}), lined.model_copy(update={"first_line": 1, "last_line": 9})
-    await store.index.replace(MINE, a_file(), [paged, lined], [b"\0" * 4, b"\1" * 4])
-    first, second = [key for key, _, _ in await store.index.vectors(MINE, "docs")]
+    await store.index.replace(MINE, a_file(), [paged, lined])
+    ((first, _),) = await store.index.match(MINE, "docs", ["page"], 10)
+    ((second, _),) = await store.index.match(MINE, "docs", ["lines"], 10)
     found = await store.index.chunks(MINE, "docs", [second, 999, first])
     assert found == [lined.model_copy(update={"id": second}), paged.model_copy(update={"id": first})]
     assert await store.index.chunks(MINE, "other", [first]) == []
 
 
-async def test_vectors_come_in_id_order_and_passages_without_are_absent(store: Store) -> None:
-    one, two = struct.pack("<2f", 0.5, -1.0), struct.pack("<2f", 1.0, 0.0)
-    await store.index.replace(MINE, a_file("/b", file_id="f2"), chunks("x", "y", file_id="f2"), [one, two])
+def floats(*numbers: float) -> bytes:
+    return struct.pack(f"<{len(numbers)}f", *numbers)
+
+
+async def test_the_nearest_passages_come_first_and_those_without_a_vector_not_at_all(store: Store) -> None:
+    vectors = [floats(1, 0), floats(0, 1), floats(0.6, 0.8)]
+    await store.index.replace(
+        MINE, a_file("/b", file_id="f2"), chunks("east", "north", "between", file_id="f2"), vectors
+    )
     await store.index.replace(MINE, a_file("/a"), chunks("none"))
-    vectors = await store.index.vectors(MINE, "docs")
-    assert [(file_id, vector) for _, file_id, vector in vectors] == [("f2", one), ("f2", two)]
-    assert [key for key, _, _ in vectors] == sorted(key for key, _, _ in vectors)
+    assert await nearest(store, 0.0, 1.0) == ["north", "between", "east"]
+    assert await nearest(store, 0.0, 1.0, limit=2) == ["north", "between"]
+    assert await nearest(store, 1.0, 0.0, limit=1) == ["east"]
+    hits = await store.index.nearest(MINE, "docs", [1.0, 0.0], 3)
+    assert [round(cosine, 6) for _, cosine in hits] == [1.0, 0.6, 0.0]
+    assert await nearest(store, 1.0, 0.0, name="other") == []
+
+
+async def test_a_passage_with_several_vectors_counts_by_its_nearest(store: Store) -> None:
+    several = floats(-1, 0) + floats(0.8, 0.6) + floats(0, -1)
+    await store.index.replace(
+        MINE, a_file(), chunks("one", "several", "far"), [floats(0.6, 0.8), several, floats(0, 1)]
+    )
+    assert await nearest(store, 1.0, 0.0) == ["several", "one", "far"]
+    assert await nearest(store, 0.0, -1.0, limit=1) == ["several"]
+
+
+async def test_of_equally_good_passages_the_earlier_comes_first(store: Store) -> None:
+    texts = [f"{number}" for number in range(50)]
+    await store.index.replace(MINE, a_file(), chunks(*texts), [floats(1, 0)] * 50)
+    assert await nearest(store, 1.0, 0.0, limit=50) == texts
+
+
+async def test_a_search_can_be_limited_to_files(store: Store) -> None:
+    await store.index.replace(MINE, a_file("/a"), chunks("apples one"), [floats(1, 0)])
+    await store.index.replace(MINE, a_file("/b", file_id="f2"), chunks("apples two", file_id="f2"), [floats(0, 1)])
+    for wanted, count in ((["f2"], 1), (["f1", "f2", "f3"], 2), ([], 0)):
+        by_words = await store.index.match(MINE, "docs", ["apples"], 10, wanted)
+        by_meaning = await store.index.nearest(MINE, "docs", [1.0, 0.0], 10, wanted)
+        assert len(by_words) == len(by_meaning) == count
+        assert [file.file_id for file in await store.index.files(MINE, "docs", wanted)] == [
+            name for name in ("f1", "f2") if name in wanted
+        ]
+
+
+async def test_what_was_put_or_dropped_since_the_last_search_is_seen_at_once(
+    store: Store, open_store: OpenStore
+) -> None:
+    another = await open_store()
+    await store.index.replace(MINE, a_file(), chunks("old"), [floats(1, 0)])
+    assert await nearest(store, 1.0, 0.0) == ["old"]
+    await another.index.replace(MINE, a_file(), chunks("new"), [floats(1, 0)])
+    assert await nearest(store, 1.0, 0.0) == ["new"]
+    await another.index.drop(MINE, "docs", ["f1"])
+    assert await nearest(store, 1.0, 0.0) == []
+    await another.index.replace(MINE, a_file(), chunks("again"), [floats(1, 0)])
+    assert await nearest(store, 1.0, 0.0) == ["again"]
+
+
+@pytest.mark.parametrize("vectors", [True, False])
+async def test_outdated_files_have_no_hash_and_are_still_found(store: Store, vectors: bool) -> None:
+    await store.index.replace(MINE, a_file(), chunks("apples"), [floats(1, 0)])
+    await store.index.replace(MINE, a_file(store="other"), chunks("apples"), [floats(1, 0)])
+    assert await nearest(store, 1.0, 0.0) == ["apples"]
+    await store.index.outdate(MINE, "docs", vectors=vectors)
+    assert [file.sha256 for file in await store.index.files(MINE, "docs")] == [""]
+    assert [file.sha256 for file in await store.index.files(MINE, "other")] == ["0"]
+    assert await matched(store, "apples") == ["apples"]
+    assert await nearest(store, 1.0, 0.0) == ([] if vectors else ["apples"])
+    assert await nearest(store, 1.0, 0.0, name="other") == ["apples"]
+
+
+async def test_only_the_stores_searched_last_stay_in_memory(store: Store) -> None:
+    assert isinstance(store.index, SqliteIndex)
+    for number in range(6):
+        await store.index.replace(MINE, a_file(store=f"s{number}"), chunks("x"), [floats(1, 0)])
+        assert await nearest(store, 1.0, 0.0, name=f"s{number}") == ["x"]
+    assert [name for _, _, name in store.index._memory._kept] == ["s2", "s3", "s4", "s5"]
+
+
+async def test_words_are_found_by_their_stem(store: Store) -> None:
+    await indexed(store, "it retries the request", "something else")
+    assert await matched(store, "retry") == await matched(store, "requested") == ["it retries the request"]
+
+
+async def test_a_store_of_many_words_does_not_crowd_another_out(store: Store) -> None:
+    await store.index.replace(MINE, a_file(store="other"), chunks(*["apples apples"] * 30))
+    await indexed(store, "a pear and apples")
+    assert await matched(store, "apples", limit=1) == ["a pear and apples"]
 
 
 async def test_vectors_that_do_not_go_with_the_passages_are_a_bug_and_change_nothing(store: Store) -> None:
@@ -61,7 +161,6 @@ async def test_a_file_put_again_replaces_itself_and_its_passages(store: Store) -
     await store.index.replace(MINE, again, chunks("plums", file_id="f9"), [b"1234"])
     assert await store.index.files(MINE, "docs") == [again]
     assert await matched(store, "apples", "pears", "plums") == ["plums"]
-    assert len(await store.index.vectors(MINE, "docs")) == 1
 
 
 async def test_the_same_path_in_another_store_is_another_file(store: Store) -> None:
@@ -78,7 +177,6 @@ async def test_dropped_files_take_their_passages_along(store: Store) -> None:
     assert await store.index.drop(MINE, "docs", ["f1", "nowhere"]) == 1
     assert [file.file_id for file in await store.index.files(MINE, "docs")] == ["f2"]
     assert await matched(store, "apples") == ["apples and pears"]
-    assert [file_id for _, file_id, _ in await store.index.vectors(MINE, "docs")] == ["f2"]
 
 
 async def test_two_paths_with_the_same_file_id_keep_their_own_passages(store: Store) -> None:
@@ -86,6 +184,15 @@ async def test_two_paths_with_the_same_file_id_keep_their_own_passages(store: St
     await store.index.replace(MINE, a_file("/b"), chunks("apples"))
     await store.index.replace(MINE, a_file("/a", file_id="f2"), chunks("pears", file_id="f2"))
     assert await matched(store, "apples", "pears") == ["apples", "pears"]
+
+
+async def test_one_of_two_paths_with_the_same_file_id_is_removed(store: Store) -> None:
+    for path in ("/a", "/b"):
+        await store.index.replace(MINE, a_file(path), chunks(f"at {path}"))
+    await store.index.remove(MINE, "docs", "/a")
+    await store.index.remove(MINE, "docs", "/nowhere")
+    assert [file.path for file in await store.index.files(MINE, "docs")] == ["/b"]
+    assert await matched(store, "at") == ["at /b"]
 
 
 async def test_any_of_the_words_finds_and_rarer_and_denser_ones_rank_higher(store: Store) -> None:
@@ -130,7 +237,7 @@ async def test_a_name_does_not_find_its_scattered_parts(store: Store) -> None:
         ('"', False),
         ('" OR "apples', False),
         ('apples" NOT "here', False),
-        ("appl*", False),
+        ("app*", False),
         ("text:apples", False),
         ("{text parts}:apples", False),
         ("NEAR(apples here)", False),

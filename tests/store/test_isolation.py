@@ -134,8 +134,10 @@ async def test_index(store: Store, other: Scope) -> None:
     await store.index.replace(MINE, a_file(), chunks("apples"), [b"1234"])
     [(key, _)] = await store.index.match(MINE, "docs", ["apples"], 10)
     assert await store.index.files(other, "docs") == []
+    assert await store.index.located(other, ["f1"]) == []
     assert await store.index.match(other, "docs", ["apples"], 10) == []
-    assert await store.index.vectors(other, "docs") == []
+    assert await store.index.nearest(MINE, "docs", [0.5], 10) != []
+    assert await store.index.nearest(other, "docs", [0.5], 10) == []
     assert await store.index.chunks(other, "docs", [key]) == []
     assert await store.index.drop(other, "docs", ["f1"]) == 0
     await store.index.replace(other, a_file(), chunks("pears"))

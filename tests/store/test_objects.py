@@ -2,6 +2,8 @@
 
 import time
 
+import anyio
+
 from mcp_server.store.protocol import Store
 from tests.store.examples import MINE, an_object
 
@@ -17,6 +19,27 @@ async def test_putting_again_replaces(store: Store) -> None:
     again = an_object(id="file_2", data={"new": True}, created_at=200.0)
     await store.objects.put(again)
     assert await store.objects.all(MINE, "file") == [again]
+
+
+async def test_adding_leaves_what_stands_there_and_takes_the_place_of_what_has_expired(store: Store) -> None:
+    first, second, later = (an_object(id=str(at), created_at=at, expires_at=at + 10) for at in (100.0, 109.0, 110.0))
+    assert [await store.objects.add(one) for one in (first, second, later)] == [first, first, later]
+    forever = an_object("other")
+    assert [await store.objects.add(one) for one in (forever, an_object("other", created_at=1e12))] == [forever] * 2
+    assert {one.id for one in await store.objects.all(MINE, "file")} == {later.id, forever.id}
+
+
+async def test_one_of_several_who_add_at_once_wins(store: Store) -> None:
+    stood: list[str] = []
+
+    async def add(name: str) -> None:
+        stood.append((await store.objects.add(an_object(id=name))).id)
+
+    async with anyio.create_task_group() as tasks:
+        for name in "abcd":
+            tasks.start_soon(add, name)
+    assert len(stood) == 4
+    assert len(set(stood)) == 1
 
 
 async def test_an_expired_object_is_listed_but_not_given(store: Store) -> None:

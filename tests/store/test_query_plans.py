@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from mcp_server.store.sqlite import index, migrate_sqlite, objects, sessions, spendings
+from mcp_server.store.sqlite import index, memory, migrate_sqlite, objects, sessions, spendings
 from mcp_server.store.sqlite import job_statements as jobs
 
 NAMES = (
     "owner backend id ids session request_key response_id cursor sent since now worker lease_until name to head before"
-    " gone kind key store path query limit status answer failure until again"
+    " first gone kind key store path query limit status answer failure until again"
 )
 VALUES: dict[str, None] = dict.fromkeys(NAMES.split())
 SESSION, TURN, OBJECT, FILE = (
@@ -60,12 +60,20 @@ PLANS = [
     (objects.DELETE, [OBJECT]),
     (index.FILES, [FILE]),
     (index.REMOVE, [FILE]),
-    (index.DROP, ["index_files_by_file (owner=? AND backend=? AND store=? AND file_id=?)"]),
-    (index.VECTORS, ["chunks_by_store (owner=? AND backend=? AND store=?)"]),
+    (index.LOCATED, ["index_files_by_file (owner=? AND backend=? AND file_id=?)"]),
+    (index.DROP, ["index_files_by_file (owner=? AND backend=? AND file_id=? AND store=?)"]),
+    (index.SOME_FILES, ["index_files_by_file (owner=? AND backend=? AND file_id=? AND store=?)"]),
+    (index.TOUCH, []),
+    (index.LAST_ID, ["chunks USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"]),
+    (index.OUTDATE, [FILE]),
+    (index.FORGET_VECTORS, ["chunks_by_store (owner=? AND backend=? AND store=?)"]),
+    (memory.VERSION, ["sqlite_autoindex_index_stores_1 (owner=? AND backend=? AND store=?)"]),
+    (memory.VECTORS, ["chunks_by_store (owner=? AND backend=? AND store=?)"]),
     (index.CHUNKS, ["rowid=?)"]),
-    (index.MATCH, ["chunks USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (index.MATCH, ["sqlite_autoindex_index_stores_1 (owner=? AND backend=? AND store=?)"]),
+    (index.MATCH_FILES, ["chunks USING INTEGER PRIMARY KEY (rowid=?)"]),
 ]
-READ_WHOLE = ("SCAN json_each", "SCAN chain", "SCAN CONSTANT ROW", "SCAN passages VIRTUAL TABLE")
+READ_WHOLE = ("SCAN json_each", "SCAN own", "SCAN chain", "SCAN CONSTANT ROW", "SCAN passages VIRTUAL TABLE")
 
 
 @pytest.fixture
@@ -84,7 +92,7 @@ def test_a_statement_uses_its_index(connection: sqlite3.Connection, statement: s
     assert [name for name in indexes if not any(name in step for step in steps)] == []
 
 
-@pytest.mark.parametrize("statement", [jobs.CLAIM, sessions.MADE, sessions.MADE_IN_SESSION, index.VECTORS])
+@pytest.mark.parametrize("statement", [jobs.CLAIM, sessions.MADE, sessions.MADE_IN_SESSION, memory.VECTORS])
 def test_ordered_by_the_index_itself(connection: sqlite3.Connection, statement: str) -> None:
     steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", VALUES)]
     assert [step for step in steps if "TEMP B-TREE" in step] == []

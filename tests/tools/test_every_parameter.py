@@ -11,6 +11,7 @@ from mcp_server.tools.options import OPTIONS, OWNED
 from tests.serving import House
 from tests.upstream_shapes import message
 from tests.upstream_state import StatefulUpstream
+from tests.web import Web
 
 Arguments = dict[str, Any]
 FIRST: Arguments = {"input": "Say it in one word."}
@@ -328,7 +329,9 @@ async def test_background_options_are_for_background_work(hosted: House, up: Sta
     assert up.posts() == []
 
 
-async def test_images_by_path_and_by_url_go_together(hosted: House, up: StatefulUpstream) -> None:
+async def test_images_by_path_and_by_url_go_together(hosted: House, up: StatefulUpstream, web: Web) -> None:
+    hosted.app.fetcher.network = web.network
+    web.page("/dot.png", bytes.fromhex("89504e470d0a1a0a"), "image/png")
     picture = hosted.app.roots.folders[0] / "dot.png"
     picture.write_bytes(bytes.fromhex("89504e470d0a1a0a") + b"rest")
     await hosted.call("generate", input="Compare.", images=[str(picture), "https://example.com/dot.png"])

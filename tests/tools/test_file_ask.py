@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
+from tests.files import made
 from tests.serving import House
 from tests.upstream_state import StatefulUpstream
 
@@ -48,6 +49,46 @@ async def test_a_pdf_is_uploaded_once(hosted: House, up: StatefulUpstream) -> No
     assert part == {"type": "input_file", "file_id": first["files"][0]["file_id"]}
 
 
+async def test_documents_are_uploaded_and_a_spreadsheet_of_lines_goes_as_text(
+    hosted: House, up: StatefulUpstream
+) -> None:
+    put(hosted, "plan.docx", made.docx("Plan", "We meet on Monday."))
+    put(hosted, "prices.csv", "egg,1\nhen,20\n")
+    put(hosted, "photo.heic", made.picture("HEIF"))
+    done = await hosted.call("file_ask", question="When?", files=["plan.docx", "prices.csv", "photo.heic"])
+    plan, prices, photo, _ = up.posts()[0].json["input"][0]["content"]
+    assert plan == {"type": "input_file", "file_id": done["files"][0]["file_id"]}
+    assert b'filename="plan.docx"' in up.posts("/v1/files")[0].content
+    assert prices["text"].endswith("\negg,1\nhen,20\n")
+    assert photo["image_url"].startswith("data:image/jpeg;base64,")
+    assert [file["sent_as"] for file in done["files"]] == ["file_id", "text", "inline"]
+
+
+async def test_nothing_is_uploaded_when_one_of_the_files_is_refused(hosted: House, up: StatefulUpstream) -> None:
+    pdf(hosted, "a.pdf", "One")
+    put(hosted, "bomb.docx", made.bomb(400_000_000))
+    put(hosted, "blob.txt", bytes(range(256)))
+    said, error = await hosted.refused("file_ask", question="What?", files=["a.pdf", "blob.txt"])
+    assert "binary" in said
+    assert "job_id" not in error
+    said, error = await hosted.refused("file_ask", question="What?", files=["a.pdf", "bomb.docx"])
+    assert "unpack" in said
+    assert error["outcome"] == "not_sent"
+    assert error["job_id"].startswith("job_")
+    assert up.requests == []
+
+
+async def test_files_over_the_limit_together_are_refused_before_any_is_uploaded(
+    hosted: House, up: StatefulUpstream
+) -> None:
+    for name in ("a.pdf", "b.pdf"):
+        put(hosted, name, b"%PDF-1.7" + bytes(26_000_000))
+    said, error = await hosted.refused("file_ask", question="What?", files=["*.pdf"])
+    assert "more than 50 MB" in said
+    assert error["outcome"] == "not_sent"
+    assert up.requests == []
+
+
 async def test_a_glob_takes_all_it_matches(hosted: House, up: StatefulUpstream) -> None:
     put(hosted, "a.txt", "alpha")
     put(hosted, "b.txt", "beta")
@@ -61,7 +102,8 @@ async def test_a_glob_takes_all_it_matches(hosted: House, up: StatefulUpstream) 
         ("../outside.txt", "outside"),
         ("/etc/hostname", "outside"),
         ("missing.txt", "does not exist"),
-        ("https://example.com/a.pdf", "URL"),
+        ("https://localhost/a.pdf", "public domain name"),
+        (".", "holds no file"),
     ],
 )
 async def test_a_file_that_may_not_be_read_is_refused_and_nothing_is_sent(
@@ -70,14 +112,6 @@ async def test_a_file_that_may_not_be_read_is_refused_and_nothing_is_sent(
     said, error = await hosted.refused("file_ask", question="What?", files=[file])
     assert words in said
     assert error["outcome"] == "not_sent"
-    assert up.posts() == []
-
-
-async def test_a_file_that_goes_away_before_its_turn_fails_the_call(hosted: House, up: StatefulUpstream) -> None:
-    binary = put(hosted, "blob.txt", b"a\x00b")
-    said, error = await hosted.refused("file_ask", question="What?", files=[str(binary)])
-    assert "binary" in said
-    assert error["job_id"].startswith("job_")
     assert up.posts() == []
 
 
@@ -90,11 +124,12 @@ async def test_a_dry_run_names_the_files_and_reads_none(hosted: House, up: State
 
 
 @pytest.mark.engine
-async def test_the_embedded_engine_reads_text_markdown_and_pdf(embedded: House) -> None:
+async def test_the_embedded_engine_reads_text_documents_and_pdf(embedded: House) -> None:
     for path in (
         put(embedded, "a.txt", "The meeting is on Monday."),
         put(embedded, "b.md", "# Plan\n\nThe meeting is on Tuesday."),
-        pdf(embedded, "c.pdf", "The meeting is on Wednesday.", "It starts at nine."),
+        put(embedded, "c.docx", made.docx("Plan", "The meeting is on Thursday.")),
+        pdf(embedded, "d.pdf", "The meeting is on Wednesday.", "It starts at nine."),
     ):
         done = await embedded.call("file_ask", question="When is the meeting?", files=[str(path)], max_output_tokens=24)
         assert done["text"]

@@ -6,6 +6,7 @@ from tests.serving import Era, House, house, openai, told
 from tests.upstream_answers import reply
 from tests.upstream_shapes import page
 from tests.upstream_state import StatefulUpstream
+from tests.web import Web
 
 ORDER = {"type": "function", "name": "order", "parameters": {"type": "object", "properties": {}}}
 
@@ -107,7 +108,9 @@ async def test_without_store_the_turns_are_replayed(hosted: House, up: StatefulU
     assert [item.get("role") for item in sent["input"]] == ["user", "assistant", "user"]
 
 
-async def test_images_go_before_the_text_of_their_message(hosted: House, up: StatefulUpstream) -> None:
+async def test_images_go_before_the_text_of_their_message(hosted: House, up: StatefulUpstream, web: Web) -> None:
+    hosted.app.fetcher.network = web.network
+    web.page("/dot.png", bytes.fromhex("89504e470d0a1a0a"), "image/png")
     picture = hosted.app.roots.folders[0] / "dot.png"
     picture.write_bytes(bytes.fromhex("89504e470d0a1a0a") + b"rest")
     await hosted.call("generate", input="What is this?", images=[str(picture)])
@@ -119,7 +122,11 @@ async def test_images_go_before_the_text_of_their_message(hosted: House, up: Sta
     assert up.posts()[1].json["input"][1]["content"][0]["image_url"] == "https://example.com/dot.png"
 
 
-async def test_images_without_words_of_the_user_are_a_message_of_their_own(hosted: House, up: StatefulUpstream) -> None:
+async def test_images_without_words_of_the_user_are_a_message_of_their_own(
+    hosted: House, up: StatefulUpstream, web: Web
+) -> None:
+    hosted.app.fetcher.network = web.network
+    web.page("/dot.png", bytes.fromhex("89504e470d0a1a0a"), "image/png")
     said = [{"role": "user", "content": "Look."}, {"role": "assistant", "content": "At what?"}]
     await hosted.call("generate", input=said, images=["https://example.com/dot.png"])
     sent = up.posts()[0].json["input"]

@@ -44,29 +44,6 @@ async def test_a_folder_is_made_searchable_and_only_changes_are_indexed_again(
     assert hosted.progress
 
 
-async def test_an_answer_is_written_from_the_passages_and_cites_them(hosted: House, up: StatefulUpstream) -> None:
-    docs = folder(hosted)
-    up.say("It leaves at ten [1].")
-    done = await hosted.call(
-        "vector_search", store="notes", paths=[str(docs)], query="When does the night train leave?", answer=True
-    )
-    assert done["text"] == "It leaves at ten [1]."
-    (cited,) = done["citations"]
-    assert cited["path"] == done["results"][0]["path"]
-    content = up.posts()[0].json["input"][0]["content"]
-    assert content[0]["text"].startswith("[1] ")
-    assert "(file content)" in content[0]["text"]
-    assert content[-1]["text"] == "When does the night train leave?"
-
-
-async def test_a_dry_run_of_an_answer_shows_its_request(hosted: House, up: StatefulUpstream) -> None:
-    docs = folder(hosted)
-    shown = await hosted.call("vector_search", store="n", paths=[str(docs)], query="sun", answer=True, dry_run=True)
-    assert shown["status"] == "dry_run"
-    assert "Tomatoes" in str(shown["request"])
-    assert up.posts() == []
-
-
 async def test_indexing_that_takes_longer_than_the_wait_goes_on_with_the_next_call(
     hosted: House, up: StatefulUpstream
 ) -> None:

@@ -14,7 +14,6 @@ from mcp_server.backends.profile import Profile
 from mcp_server.backends.responses.backend import ResponsesBackend
 from mcp_server.backends.responses.profiles import OPENAI
 from mcp_server.errors import ServerError, StoreError
-from mcp_server.files.roots import Roots
 from mcp_server.model.job import Job
 from mcp_server.model.request import Extraction, TurnRequest
 from mcp_server.model.value import Scope
@@ -89,7 +88,6 @@ async def opened(path: Path, up: StatefulUpstream, profile: Profile = OPENAI) ->
             ground = Ground(
                 store=store,
                 backend=backend,
-                roots=Roots(()),
                 worker=f"worker-{id(store)}",
                 models=DefaultModel(backend, "gpt-5.6-sol"),
                 costs=Prices(),
@@ -155,6 +153,21 @@ async def test_an_extraction_that_is_recovered_is_read_against_its_schema(desk: 
     assert done.answer is not None
     assert done.answer.extracted is not None
     assert done.answer.extracted.data == {"a": 1}
+
+
+async def test_an_answer_about_a_file_that_is_gone_since_is_not_lost(desk: Desk, tmp_path: Path) -> None:
+    desk.up.on("GET", "/v1/responses/resp_1", reply(response("Under the mat.", id="resp_1")))
+    gone = str(tmp_path / "gone.txt")
+    request = asking("Where is the key?", files=[gone], roots=[tmp_path], session="s")
+    job = await desk.left_behind(sent=True, response_id="resp_1", request=request)
+    await desk.turns.look_after()
+    done = await desk.ended(job)
+    assert done.answer is not None
+    assert done.answer.text == "Under the mat."
+    (warning,) = done.answer.warnings
+    assert "gone.txt does not exist" in warning
+    (turn,) = await desk.store.sessions.turns(SCOPE, "resp_1")
+    assert "[" + gone + ": left out]" in str(turn.input)
 
 
 async def test_a_job_that_may_have_been_sent_is_unknown_and_says_so(desk: Desk) -> None:

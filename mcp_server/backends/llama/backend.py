@@ -9,12 +9,12 @@ import anyio
 import structlog
 
 from mcp_server.backends.llama.chat import Reply
+from mcp_server.backends.llama.embedder import LocalEmbedder
 from mcp_server.backends.llama.engine import Engine
 from mcp_server.backends.llama.faults import Crashed, Crowded, crashed_again, crowded_out
 from mcp_server.backends.llama.lacking import Lacking
 from mcp_server.backends.llama.prompt import REFUSED, completion
-from mcp_server.backends.llama.vectors import vectors
-from mcp_server.backends.llama.weights import MINILM, SMOLLM2
+from mcp_server.backends.llama.weights import SMOLLM2
 from mcp_server.backends.profile import Profile
 from mcp_server.errors import InvalidArgument
 from mcp_server.model.events import Activity, Event
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from mcp_server.backends.llama.process import Child
 
 CONTEXT = 8192
-EMBEDDING_CONTEXT = 2048
 TRIES = 5
 RESTARTED = (
     "The embedded engine crashed while it answered and was restarted; the answer goes on from where it broke off, and "
@@ -58,7 +57,7 @@ class LlamaBackend(Lacking):
         folder = home / "models"
         self._model = model_file.stem if model_file else "smollm2-135m-instruct"
         self._chat = Engine(model_file or SMOLLM2, folder, name=self._model, context=context_tokens)
-        self._embedder = Engine(MINILM, folder, name="all-minilm-l6-v2", context=EMBEDDING_CONTEXT, embedding=True)
+        self._embedder = LocalEmbedder(folder)
         # Held by whoever found the shared context full, until that call is over: newcomers wait.
         self._alone = anyio.Semaphore(1)
 
@@ -86,21 +85,17 @@ class LlamaBackend(Lacking):
         for event in reply.end():
             yield event
 
+    async def embedding_model(self) -> str:
+        """The packaged one."""
+        return await self._embedder.embedding_model()
+
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector of length 1 per text, of any length.
 
         Raises:
             EngineError: the engine cannot be had, or failed.
         """
-        again = False
-        while True:
-            await _drained(self._embedder.ready())
-            child = self._embedder.child
-            try:
-                return await vectors(child, texts)
-            except Crashed:
-                await self._crashed(self._embedder, child, again=again)
-                again = True
+        return await self._embedder.embed(texts)
 
     async def models(self) -> list[str]:
         """The one model there is."""
@@ -180,9 +175,3 @@ class LlamaBackend(Lacking):
         await engine.put_away(child)
         if again:
             raise crashed_again()
-
-
-async def _drained(notes: AsyncGenerator[str]) -> None:
-    async with aclosing(notes):
-        async for _ in notes:
-            pass

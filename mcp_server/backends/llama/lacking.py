@@ -49,9 +49,9 @@ class Lacking:
         """Not offered."""
         raise not_offered(f"file {file_id} in a container {container_id}")
 
-    async def upload(self, filename: str, content: bytes, purpose: str) -> str:
+    async def upload(self, filename: str, content: bytes, purpose: str, *, expires_seconds: int | None = None) -> str:
         """Not offered."""
-        raise not_offered(f"place for the file {filename} ({len(content)} bytes, {purpose})")
+        raise not_offered(f"place for the file {filename} ({len(content)} bytes, {purpose}, {expires_seconds} s)")
 
     async def delete_file(self, file_id: str) -> bool:
         """Not offered."""

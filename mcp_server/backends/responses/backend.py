@@ -9,8 +9,9 @@ from mcp_server.backends.responses import models
 from mcp_server.backends.responses.body import compact_body, count_body, create_body
 from mcp_server.backends.responses.connection import Connection, Reply, path
 from mcp_server.backends.responses.embeddings import embed
-from mcp_server.backends.responses.parse import objects, parse_answer
+from mcp_server.backends.responses.parse import parse_answer
 from mcp_server.backends.responses.retries import Retries
+from mcp_server.backends.responses.shape import objects
 from mcp_server.backends.responses.stores import ResponsesStores, made_id
 from mcp_server.backends.responses.stream import read_events
 from mcp_server.errors import UpstreamError
@@ -22,7 +23,6 @@ from mcp_server.model.value import JsonObject
 if TYPE_CHECKING:
     from openai import AsyncStream
 
-UPLOAD_SECONDS = 30 * 24 * 3600
 """How long an uploaded file lives: the longest the API allows."""
 
 
@@ -140,12 +140,11 @@ class ResponsesBackend:
         counted = reply.body.get("input_tokens")
         return counted if isinstance(counted, int) else None
 
-    async def upload(self, filename: str, content: bytes, purpose: str) -> str:
-        """Upload a file, kept for 30 days; returns its id."""
-        fields: JsonObject = {
-            "purpose": purpose,
-            "expires_after": {"anchor": "created_at", "seconds": UPLOAD_SECONDS},
-        }
+    async def upload(self, filename: str, content: bytes, purpose: str, *, expires_seconds: int | None = None) -> str:
+        """Upload a file; returns its id."""
+        fields: JsonObject = {"purpose": purpose}
+        if expires_seconds is not None:
+            fields["expires_after"] = {"anchor": "created_at", "seconds": expires_seconds}
         reply = await self._connection.post(
             "/files",
             fields,
@@ -158,6 +157,10 @@ class ResponsesBackend:
     async def delete_file(self, file_id: str) -> bool:
         """Delete an uploaded file; False when it was already gone."""
         return await self._connection.delete(path("files", file_id))
+
+    async def embedding_model(self) -> str:
+        """The configured one, else one that the server lists."""
+        return await self._embedder()
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector of length 1 per text; texts of any length."""

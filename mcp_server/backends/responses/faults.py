@@ -99,6 +99,7 @@ def _status_error(error: "openai.APIStatusError", attempts: int, secrets: Collec
         http_status=status,
         request_id=error.request_id,
         param=param,
+        retry_after=wish,
         secrets=secrets,
     )
 

@@ -16,6 +16,8 @@ OPENAI = Profile(
     json_schema="strict",
     images=True,
     pdf=True,
+    documents=True,
+    file_urls=True,
     function_tools=True,
     hosted_tools=frozenset(
         {

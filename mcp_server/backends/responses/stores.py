@@ -5,6 +5,7 @@ from typing import Any
 
 import anyio
 
+from mcp_server.backends.protocol import Attachment
 from mcp_server.backends.responses import faults
 from mcp_server.backends.responses.connection import Connection, Reply, path
 from mcp_server.backends.responses.parse import mapping, objects, string
@@ -25,27 +26,51 @@ class ResponsesStores:
         self._connection = connection
         self._patience_seconds = patience_seconds
 
-    async def create(self, name: str) -> str:
-        """Make an empty store; returns its id."""
-        reply = await self._connection.post("/vector_stores", {"name": name}, repeatable=False, **_BETA)
-        return made_id(reply)
+    async def create(self, name: str, *, expires_days: int | None = None) -> str:
+        """Make an empty store, forgotten after so many days without use; returns its id."""
+        body: JsonObject = {"name": name} if expires_days is None else {"name": name, **_expiry(expires_days)}
+        return made_id(await self._connection.post("/vector_stores", body, repeatable=False, **_BETA))
 
-    async def attach(self, store_id: str, file_id: str, attributes: dict[str, Any]) -> str:
-        """Add an uploaded file and wait until it is searchable. Returns "completed", or the reason it failed."""
+    async def expire(self, store_id: str, days: int) -> None:
+        """Change after how many days without use it is forgotten."""
+        await self._connection.post(path("vector_stores", store_id), _expiry(days), repeatable=True, **_BETA)
+
+    async def alive(self, store_id: str) -> bool:
+        """False when the store is gone, or has expired."""
+        found = await self._found("vector_stores", store_id)
+        return found is not None and found.body.get("status") != "expired"
+
+    async def attach(
+        self, store_id: str, file_id: str, attributes: JsonObject, chunking: tuple[int, int] | None
+    ) -> Attachment:
+        """Add an uploaded file, cut into passages of so many tokens (None: as the backend does); does not wait."""
+        body: JsonObject = {"file_id": file_id, "attributes": attributes}
+        if chunking:
+            tokens, overlap = chunking
+            limits = {"max_chunk_size_tokens": tokens, "chunk_overlap_tokens": overlap}
+            body["chunking_strategy"] = {"type": "static", "static": limits}
         files = path("vector_stores", store_id, "files")
         try:
-            body = {"file_id": file_id, "attributes": attributes}
-            reply = await self._connection.post(files, body, repeatable=False, **_BETA)
+            return _attachment((await self._connection.post(files, body, repeatable=False, **_BETA)).body)
         except UpstreamError as fault:
             if fault.http_status != 409:
                 raise
-            # It is attached already: what counts is how its indexing went.
-            reply = await self._file(store_id, file_id)
+            # It is attached already: what counts is how its indexing goes.
+            return Attachment("in_progress", attributes)
+
+    async def attached(self, store_id: str, file_id: str) -> Attachment | None:
+        """The file as it is in the store, waited for while it is being indexed; None when it is not in it."""
+        found = await self._file(store_id, file_id)
         with anyio.move_on_after(self._patience_seconds):
-            while reply.body.get("status") == "in_progress":
-                await anyio.sleep(_pause(reply))
-                reply = await self._file(store_id, file_id)
-        return self._outcome(reply.body)
+            while found and found.body.get("status") == "in_progress":
+                await anyio.sleep(_pause(found))
+                found = await self._file(store_id, file_id)
+        return found and _attachment(found.body)
+
+    async def describe(self, store_id: str, file_id: str, attributes: JsonObject) -> None:
+        """Put other attributes on a file that is in it."""
+        file = path("vector_stores", store_id, "files", file_id)
+        await self._connection.post(file, {"attributes": attributes}, repeatable=True, **_BETA)
 
     async def detach(self, store_id: str, file_id: str) -> None:
         """Take a file out; one that is not there any more is fine."""
@@ -68,17 +93,16 @@ class ResponsesStores:
         """Delete the store; False when it was already gone."""
         return await self._connection.delete(path("vector_stores", store_id), **_BETA)
 
-    async def _file(self, store_id: str, file_id: str) -> Reply:
-        return await self._connection.request(
-            "get", path("vector_stores", store_id, "files", file_id), repeatable=True, **_BETA
-        )
+    async def _file(self, store_id: str, file_id: str) -> Reply | None:
+        return await self._found("vector_stores", store_id, "files", file_id)
 
-    def _outcome(self, file: JsonObject) -> str:
-        status = string(file.get("status")) or "unknown"
-        if status == "in_progress":
-            return f"still being indexed after {self._patience_seconds:g} s"
-        reason = string(mapping(file.get("last_error")).get("message"))
-        return f"{status}: {quoted(reason)}" if reason and status != "completed" else status
+    async def _found(self, *place: str) -> Reply | None:
+        try:
+            return await self._connection.request("get", path(*place), repeatable=True, **_BETA)
+        except UpstreamError as fault:
+            if fault.kind == "not_found":
+                return None
+            raise
 
 
 def made_id(reply: Reply) -> str:
@@ -87,6 +111,22 @@ def made_id(reply: Reply) -> str:
     if made is None:
         raise faults.bad_response("an object without an id", attempts=reply.attempts)
     return made
+
+
+def _expiry(days: int) -> JsonObject:
+    return {"expires_after": {"anchor": "last_active_at", "days": days}}
+
+
+def _attachment(file: JsonObject) -> Attachment:
+    status = string(file.get("status")) or "unknown"
+    static = mapping(mapping(file.get("chunking_strategy")).get("static"))
+    tokens, overlap = static.get("max_chunk_size_tokens"), static.get("chunk_overlap_tokens")
+    chunking = (tokens, overlap) if isinstance(tokens, int) and isinstance(overlap, int) else None
+    attributes = mapping(file.get("attributes"))
+    if status in ("completed", "in_progress"):
+        return Attachment("completed" if status == "completed" else "in_progress", attributes, chunking)
+    words = string(mapping(file.get("last_error")).get("message"))
+    return Attachment("failed", attributes, chunking, f"{status}: {quoted(words)}" if words else status)
 
 
 def _pause(reply: Reply) -> float:

@@ -14,6 +14,8 @@ VALUES (:owner, :backend, :kind, :key, :id, :data, :created_at, :expires_at)
 ON CONFLICT (owner, backend, kind, key) DO UPDATE SET
     id = excluded.id, data = excluded.data, created_at = excluded.created_at, expires_at = excluded.expires_at
 """
+ADD = f"{PUT} WHERE objects.expires_at <= excluded.created_at"
+STANDING = "SELECT * FROM objects WHERE owner = :owner AND backend = :backend AND kind = :kind AND key = :key"
 GET = """
 SELECT * FROM objects WHERE owner = :owner AND backend = :backend AND kind = :kind AND key = :key
     AND (expires_at IS NULL OR expires_at > :now)
@@ -32,6 +34,16 @@ class SqliteObjects:
         """Insert or replace by scope, kind and key."""
         values = object_values(item)
         await self._lanes.write(lambda connection: connection.execute(PUT, values).rowcount)
+
+    async def add(self, item: KeptObject) -> KeptObject:
+        """Insert it unless one stands there that had not expired when this was made; returns the one that stands."""
+        values = object_values(item)
+
+        def write(connection: sqlite3.Connection) -> KeptObject:
+            connection.execute(ADD, values)
+            return to_object(connection.execute(STANDING, values).fetchone())
+
+        return await self._lanes.write(write)
 
     async def get(self, scope: Scope, kind: str, key: str) -> KeptObject | None:
         """The object, or None when it is not there or has expired."""
