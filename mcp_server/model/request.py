@@ -1,5 +1,6 @@
 """What a tool asks for, before anybody has decided how the backend will be told."""
 
+from hashlib import sha256
 from pathlib import Path
 
 from mcp_server.model.answer import Citation
@@ -27,7 +28,7 @@ class TurnRequest(Frozen):
     ``compact`` asks for a shorter form of what came before instead of an answer. ``files`` are absolute paths, URLs or
     file ids that were already allowed; paths are checked again when they are read, and lie in the folders ``roots``
     (real paths). ``sources`` are what stands numbered in ``input``, from [1] on: an answer cites them by their numbers.
-    ``params`` holds every other ``responses.create`` parameter by its API name.
+    ``asked`` is what they were found with. ``params`` holds every other ``responses.create`` parameter by its API name.
     """
 
     tool: str
@@ -37,6 +38,7 @@ class TurnRequest(Frozen):
     files: list[str] = []
     roots: list[Path] = []
     sources: list[Citation] = []
+    asked: JsonObject = {}
     instructions: str | None = None
     session: str | None = None
     previous_response_id: str | None = None
@@ -46,6 +48,14 @@ class TurnRequest(Frozen):
     store: bool | None = None
     background: bool = False
     request_key: str | None = None
+
+    def fingerprint(self) -> str:
+        """A hash of what the caller asked for: two calls with one ``request_key`` must be the same in it.
+
+        Where folders are announced by the host and passages were found for a question, the caller asked for neither.
+        """
+        found = {"input", "sources"} if self.asked else set[str]()
+        return sha256(self.model_dump_json(exclude={"roots", *found}).encode()).hexdigest()
 
 
 class Layout(Frozen):

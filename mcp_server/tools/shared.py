@@ -69,6 +69,7 @@ class TurnArguments(Arguments):
         roots: Roots | None = None,
         tool_outputs: Sequence[JsonObject] = (),
         sources: Sequence[Citation] = (),
+        asked: JsonObject | None = None,
         extraction: Extraction | None = None,
         background: bool = False,
     ) -> TurnRequest:
@@ -86,6 +87,7 @@ class TurnArguments(Arguments):
             files=list(files),
             roots=list(roots.folders) if roots else [],
             sources=list(sources),
+            asked=asked or {},
             instructions=self.instructions,
             session=self.session,
             previous_response_id=self.previous_response_id,

@@ -117,7 +117,9 @@ async def vector_search(call: Call, arguments: VectorSearchArguments) -> VectorS
     searched = await _search(call, arguments)
     told |= passages(searched)
     told |= {name: value for name in ("vector_store_id", "warnings") if (value := getattr(searched, name))}
-    if not arguments.answer:
+    if arguments.answer and not searched.passages:
+        told["warnings"] = [*searched.warnings, "Nothing was found, so no model was asked."]
+    if not (arguments.answer and searched.passages):
         return VectorSearchResult.model_validate({"status": "completed", **told})
     given = await pay(call, arguments, _question(arguments, searched))
     if warnings := [*searched.warnings, *given.get("warnings", ())]:
@@ -177,7 +179,8 @@ def _question(arguments: VectorSearchArguments, searched: SearchResult) -> TurnR
     parts = [{"type": "input_text", "text": f"[{number}] {_quoted(hit)}"} for number, hit in enumerate(hits, 1)]
     message = user_message("") | {"content": [*parts, {"type": "input_text", "text": arguments.question()}]}
     sources = [_citation(passage) for passage in searched.passages]
-    return arguments.request("vector_search", [message], sources=sources)
+    asked = arguments.model_dump(include={"store", "query", "filters", "max_results"}) | {"rank": arguments.ranking()}
+    return arguments.request("vector_search", [message], sources=sources, asked=asked)
 
 
 def _quoted(hit: JsonObject) -> str:

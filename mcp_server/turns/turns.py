@@ -1,6 +1,5 @@
 """The counter of the house: start a job, wait for it, ask how far it is, stop it. Waiting is optional."""
 
-import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -66,7 +65,7 @@ class Turns:
             id=f"job_{secrets.token_urlsafe(16)}",
             scope=scope,
             request=request,
-            fingerprint=hashlib.sha256(request.model_dump_json(exclude={"roots"}).encode()).hexdigest(),
+            fingerprint=request.fingerprint(),
             created_at=now,
             updated_at=now,
             worker=self._ground.worker,

@@ -205,6 +205,31 @@ async def test_a_polled_answer_of_ours_has_its_citations_too(compatible: House, 
     assert [source["path"] for source in job["result"]["citations"]] == [str(path)]
 
 
+async def test_where_nothing_is_found_no_model_is_asked(compatible: House, up: StatefulUpstream) -> None:
+    path = put(compatible, "trains.md", TRAINS)
+    done = await compatible.call("vector_search", store="trips", paths=[str(path)], query="xylophone", answer=True)
+    assert (done["status"], done["results"]) == ("completed", [])
+    assert "Nothing was found, so no model was asked." in done["warnings"]
+    assert "text" not in done
+    assert up.posts() == []
+
+
+async def test_the_same_key_gives_the_first_answer_also_when_other_passages_are_found_now(
+    compatible: House, up: StatefulUpstream
+) -> None:
+    path = put(compatible, "trains.md", TRAINS)
+    up.say("At ten [1].")
+    asked = {"store": "trips", "paths": [str(path)], "query": "night train", "answer": True, "request_key": "k"}
+    first = await compatible.call("vector_search", **asked)
+    path.write_text(f"# Night train\n\nMoved.\n{TRAINS}", "utf-8")
+    again = await compatible.call("vector_search", **asked)
+    assert again["text"] == first["text"] == "At ten [1]."
+    assert again["response_id"] == first["response_id"]
+    assert len(up.posts()) == 1
+    words, _ = await compatible.refused("vector_search", **{**asked, "query": "day train"})
+    assert "request_key" in words
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
