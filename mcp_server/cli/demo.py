@@ -168,6 +168,8 @@ async def documents(show: Show, docs: Path) -> None:
         store="demo",
         paths=[str(docs)],
         query="What happens to a job when the process that runs it dies?",
+        # A small model reads short passages better, and sooner.
+        chunking_strategy={"type": "static", "static": {"max_chunk_size_tokens": 150, "chunk_overlap_tokens": 50}},
         max_results=3,
     )
     show.must(found.get("index", {}).get("added", 0) + found.get("index", {}).get("unchanged", 0), "nothing is indexed")
@@ -179,7 +181,7 @@ async def documents(show: Show, docs: Path) -> None:
         query="How long does a process keep a job that it runs before another one may take it over?",
         max_results=2,
         answer=True,
-        max_output_tokens=80,
+        max_output_tokens=60,
     )
     show.must(answered.get("text"), "there is no answer")
     show.must(all(map(_placed, answered.get("citations", [{}]))), "its sources have no place in a file")
