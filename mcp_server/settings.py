@@ -29,6 +29,13 @@ LATER = (
 )
 """Documented settings that this version does not honour: a paid call is refused rather than made without them."""
 
+PLAIN = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
+    *("PYTHONHOME", "PYTHONPATH", "PYTHONUSERBASE", "__PYVENV_LAUNCHER__"),
+    *("SYSTEMROOT", "WINDIR", "APPDATA", "USERPROFILE", "TEMP", "TMP"),
+)
+"""What Python needs of an environment to find itself, its packages, the language and a place for scratch files."""
+
 _UNEXPANDED = re.compile(r"\$\{[^}]*\}")
 _T = TypeVar("_T")
 
@@ -135,6 +142,11 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 def for_child(**changes: str) -> dict[str, str]:
     """This process's environment with ``changes``, for a server launched as a host launches it."""
     return {**os.environ, **changes}
+
+
+def for_reader(**changes: str) -> dict[str, str]:
+    """An environment without secrets, with ``changes``, for a program that reads what nobody vouches for."""
+    return {name: value for name, value in os.environ.items() if name.upper() in PLAIN} | changes
 
 
 def _backend(read: _Reader, key: str | None, base_url: str | None) -> BackendName:

@@ -31,6 +31,9 @@ __all__ = ["check", "image_parts", "message_parts"]
 TOGETHER = 50 * MEGABYTE
 """Files of one request that do not go as text; the API's limit."""
 
+MOST_NAMED = 20
+"""Pages without text that a warning names: there may be a hundred thousand."""
+
 TAKEN = frozenset({".doc", ".docx", ".odt", ".rtf", ".ppt", ".pptx", ".xls", ".xlsx", ".html", ".htm", ".xhtml"})
 """Documents that the API reads as they are. Of a CSV file it reads the first 1,000 rows alone: that goes as text."""
 
@@ -187,7 +190,9 @@ class _Desk:
     def _warn_of_blanks(self, source: str, pages: Sequence[str], noun: str) -> None:
         blank = [str(number) for number, page in enumerate(pages, 1) if not page]
         if blank:
-            self.warnings.append(f"{_called(source)}: no text on {noun} {', '.join(blank)} (scanned?).")
+            more = f" and {len(blank) - MOST_NAMED:,} more" if len(blank) > MOST_NAMED else ""
+            named = ", ".join(blank[:MOST_NAMED]) + more
+            self.warnings.append(f"{_called(source)}: no text on {noun} {named} (scanned?).")
 
     def _weigh(self, source: str, weight: int) -> None:
         self._rest += weight

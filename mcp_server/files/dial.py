@@ -75,6 +75,7 @@ class Answer:
         while size < most and (piece := await anext(self._pieces, None)) is not None:
             read.append(piece)
             size += len(piece)
+            await checkpoint()  # ten thousand pieces can come at once, and each of a few bytes unpack to a block
         whole = b"".join(read)
         self._waiting = whole[most:]
         return whole[:most]
@@ -163,7 +164,6 @@ async def _unpacked(pieces: AsyncIterator[bytes], encoding: str, shown: str) -> 
             rest = piece
             while rest:
                 unpacker = zlib.decompressobj(_EITHER) if unpacker.eof else unpacker
-                await checkpoint()  # a few bytes can unpack to more than anybody should wait for
                 yield unpacker.decompress(rest, BLOCK)
                 rest = unpacker.unconsumed_tail or unpacker.unused_data
         yield unpacker.flush()

@@ -19,7 +19,7 @@ from anyio import to_process, to_thread
 
 from mcp_server.errors import InvalidArgument
 from mcp_server.files.kinds import DOCUMENTS
-from mcp_server.settings import for_child
+from mcp_server.settings import for_reader
 
 Task = Literal["pdf", "document", "picture"]
 
@@ -79,7 +79,7 @@ class _Reader:
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,
-            env=for_child(**_FEW_THREADS),
+            env=for_reader(**_FEW_THREADS),
         )
 
     def ask(self, task: Task, name: str, content: bytes, seconds: int) -> tuple[str, bytes]:

@@ -27,11 +27,14 @@ if TYPE_CHECKING:
 SECONDS = 30.0
 """For one URL from its look-up to its last byte, redirects included; for all URLs of a call when they are checked."""
 MOST_REDIRECTS = 5
+MOST_URLS = 100
+"""Of one call."""
 AT_ONCE = 8
 """URLs of one call that are looked at side by side."""
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_OF_A_NAME = 100
+_MOST_OF_A_HEADER = 1000
 _SUFFIXES = {
     "application/pdf": ".pdf",
     "text/html": ".html",
@@ -75,9 +78,11 @@ class Fetcher:
         """Look at each of them, side by side.
 
         Raises:
-            InvalidArgument: one may not or cannot be fetched.
+            InvalidArgument: one may not or cannot be fetched, or there are more than 100.
         """
-        wanted = list(urls)
+        wanted = list(dict.fromkeys(urls))
+        if len(wanted) > MOST_URLS:
+            raise InvalidArgument(f"The call names {len(wanted):,} URLs, and at most {MOST_URLS} are read: name fewer.")
         for url in wanted:
             require_public(url)
         refused: list[InvalidArgument] = []
@@ -198,12 +203,21 @@ def _too_large(url: str, kind: Kind) -> InvalidArgument:
 def _name(where: str, answer: "Answer") -> str:
     """What the file is called: as the server says, else as the URL ends, with a suffix that tells its kind."""
     told = Message()
-    told["content-disposition"] = answer.headers.get("content-disposition", "")
-    told["content-type"] = answer.headers.get("content-type", "")
+    for header in ("content-disposition", "content-type"):
+        # Taking a header apart takes time that grows with the square of its length.
+        told[header] = answer.headers.get(header, "")[:_MOST_OF_A_HEADER]
     parts = urlsplit(where)
-    for name in (told.get_filename() or "", unquote(parts.path), parts.hostname or ""):
+    for name in (_filename(told), unquote(parts.path), parts.hostname or ""):
         last = PurePosixPath(name.replace("\\", "/")).name[-_MOST_OF_A_NAME:]
         if last.strip(".") and speakable(last):
             suffix = _SUFFIXES.get(told.get_content_type(), "")
             return last + suffix if kind_of(Path(last), b"") == "text" else last
     return "file"
+
+
+def _filename(told: Message) -> str:
+    """The name that the headers give; none where they are written so that reading them fails."""
+    try:
+        return told.get_filename() or ""
+    except ValueError:
+        return ""

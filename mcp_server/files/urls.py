@@ -44,6 +44,8 @@ _SCHEME = re.compile(
 )
 _KEPT = "/%:@!$&'()*+,;=~?-._"
 _MOST_SHOWN = 200
+LONGEST = 8192
+"""Characters of a URL; servers take no longer ones, and looking at millions would stop everybody else."""
 HTTPS = 443
 
 
@@ -68,14 +70,18 @@ def linked(value: object) -> Iterator[str]:
             yield from linked(item)
     elif isinstance(value, dict):
         for name, inner in cast("dict[str, object]", value).items():
-            if name not in ("image_url", "file_url") or not isinstance(inner, str):
-                yield from linked(inner)
-            elif not inner.startswith("data:"):
-                yield inner
+            # Some servers take an image's URL as an object too, as it was in older requests.
+            url = cast("dict[str, object]", inner).get("url") if isinstance(inner, dict) else inner
+            if name not in ("image_url", "file_url") or not isinstance(url, str):
+                yield from linked(cast("object", inner))
+            elif not url.startswith("data:"):
+                yield url
 
 
 def shown(url: str) -> str:
     """A URL as it may stand in a message: without password, query and fragment, which may hold a secret."""
+    if len(url) > LONGEST:
+        return f"a URL of {len(url):,} characters"
     words = "".join(character for character in url if category(character)[0] not in "CZ")
     head, slashes, rest = words.partition("://")
     rest = re.split(r"[?#]", rest, maxsplit=1)[0]
@@ -88,9 +94,11 @@ def require_public(url: str) -> Place:
     """Where it leads, by its words alone.
 
     Raises:
-        InvalidArgument: not https, with a user or password, or a host that is local by its name or its address.
+        InvalidArgument: too long, not https, with a user or password, or a host that is local by its name or address.
     """
     named = shown(url)
+    if len(url) > LONGEST:
+        raise _refused(named, f"at most {LONGEST:,} are allowed")
     scheme = _SCHEME.match(url)
     if scheme is None or (scheme[1] or scheme[2]).lower() != "https":
         raise _refused(named, "a URL must be https, and a file of this machine is named by its path")

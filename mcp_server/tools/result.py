@@ -9,6 +9,7 @@ from pydantic import Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from mcp_server.errors import CallFailed
+from mcp_server.files.urls import linked
 from mcp_server.model.answer import Answer, Artifact, Failure, Usage
 from mcp_server.model.document import Found
 from mcp_server.model.job import Job
@@ -177,6 +178,8 @@ async def pay(
         ServerError: it could not be started.
     """
     call.app.check()
+    drawing = [tool for tool in request.params.get("tools") or () if tool.get("type") == "image_generation"]
+    await call.app.fetcher.check(linked([request.tool_outputs, request.params.get("prompt"), drawing]))
     if arguments.dry_run:
         seen = await call.app.turns.preview(call.scope, request)
         return _given({"status": "dry_run", **seen.model_dump()})

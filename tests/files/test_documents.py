@@ -236,6 +236,16 @@ async def test_what_a_library_prints_is_not_part_of_the_answer(
     assert capfd.readouterr() == ("", "")
 
 
+async def test_a_reader_knows_no_secret_of_the_server(
+    instead: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1234")
+    monkeypatch.setenv("ANYBODYS_TOKEN", "sk-1234")
+    instead("import os\nif 'sk-1234' in str(os.environ.values()): os.abort()\nraise ImportError")
+    with pytest.raises(InvalidArgument, match="documents extra"):
+        await extract(as_read("a.docx", CONTRACT))
+
+
 @pytest.mark.usefixtures("readers")
 async def test_nothing_in_the_working_folder_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("xberg", "json", "pypdf"):

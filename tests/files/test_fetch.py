@@ -1,4 +1,5 @@
 import gzip
+import time
 import tracemalloc
 import zlib
 from hashlib import sha256
@@ -85,6 +86,26 @@ async def test_a_name_tells_the_kind_and_is_no_more_than_a_name(
 ) -> None:
     source = await fetcher.fetch(web.answer(path, reply("content", headers=headers)))
     assert (source.path, source.kind) == (Path(name), kind)
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("attachment; filename*=undefined''a.docx", "a.md"),
+        ("attachment; filename*=a%00b''a.docx", "a.md"),
+        (f"attachment; filename*{'9' * 5000}=a.docx", "a.md"),
+        (f'attachment; filename="{";" * 50_000}', ";" * 100),
+    ],
+    ids=["codec that fails", "no codec", "number", "quote without end"],
+)
+async def test_a_header_made_to_break_or_stall_its_reader_does_not(
+    web: Web, fetcher: Fetcher, header: str, name: str
+) -> None:
+    headers = {"content-disposition": header, "content-type": f'text/plain; name="{";" * 40_000}'}
+    url = web.answer("/a.md", reply("content", headers=headers))
+    began = time.process_time()
+    assert (await fetcher.fetch(url)).path == Path(name)
+    assert time.process_time() - began < 1
 
 
 async def test_redirects_are_followed_to_public_places(web: Web, fetcher: Fetcher) -> None:
@@ -232,6 +253,28 @@ async def test_no_more_than_the_limit_is_read_however_it_comes(
     assert "larger than 1 MB" in await refused(fetcher, web.answer("/promised.txt", promised))
 
 
+async def test_the_server_goes_on_while_ten_thousand_pieces_come_at_once(web: Web, fetcher: Fetcher) -> None:
+    async def crumbs(exchange: Exchange) -> None:
+        await exchange.start(200, {"transfer-encoding": "chunked"})
+        await exchange.send(b"1\r\na\r\n" * 10_000 + b"0\r\n\r\n")
+
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await anyio.lowlevel.checkpoint()
+            turns += 1
+
+    url = web.answer("/a.txt", crumbs)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(others)
+        before = turns
+        assert (await fetcher.fetch(url)).content == b"a" * 10_000
+        assert turns - before > 10_000
+        tasks.cancel_scope.cancel()
+
+
 @pytest.mark.parametrize(
     "answer",
     [black_hole(), drip(0.005, "text/plain"), endless(gzip.compress(b"", 1) * 100, "gzip")],
@@ -253,6 +296,8 @@ async def test_urls_are_checked_side_by_side_and_the_first_refusal_is_told(web: 
     assert len(web.site.requests) == 20
     with pytest.raises(InvalidArgument, match="is not public"):
         await fetcher.check([*urls, f"https://{web.secret}/"])
+    with pytest.raises(InvalidArgument, match="101 URLs, and at most 100"):
+        await fetcher.check(f"{urls[0]}?{number}" for number in range(101))
     assert len(web.site.requests) == 20
     with pytest.raises(InvalidArgument, match="HTTP status 404"):
         await fetcher.check([web.answer("/gone", reply("", 404)), web.answer("/slow", black_hole())])

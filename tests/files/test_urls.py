@@ -1,3 +1,4 @@
+import time
 from ipaddress import ip_address
 
 import pytest
@@ -64,6 +65,14 @@ def test_every_refusal_names_its_rule(rule: str, url: str) -> None:
     with pytest.raises(InvalidArgument) as refusal:
         require_public(url)
     assert rule in refusal.value.message
+
+
+@pytest.mark.parametrize("letter", ["a.", "\u0627", "@", "ü."])
+def test_a_url_of_millions_of_characters_is_refused_without_a_look(letter: str) -> None:
+    began = time.process_time()
+    with pytest.raises(InvalidArgument, match=r"^a URL of 2,000,008 characters is refused: at most 8,192"):
+        require_public("https://" + letter * (2_000_000 // len(letter)))
+    assert time.process_time() - began < 0.1
 
 
 @pytest.mark.parametrize("url", ["https://exa\tmple.com/", "https://example.com/a b", " https://example.com/"])

@@ -1,5 +1,6 @@
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def test_rules_that_are_a_link_or_no_rules_are_passed_over(folder: Path, outside
     (folder / ".gitignore").symlink_to(outside)
     assert below(folder) == ["a.md", "aaaa", "b.txt", "c.py"]
     (folder / ".gitignore").unlink()
-    (folder / ".gitignore").write_bytes(b"\xef\xbb\xbf*.txt\n!\n\xff\xfe\n*a*a*a*a*\n*.py")
+    (folder / ".gitignore").write_bytes(b"\xef\xbb\xbf*.txt\n!\n\xff\xfe\n[z-a]\n*a*a*a*a*\n*.py")
     assert below(folder) == ["a.md", "aaaa"]
 
 
@@ -101,6 +102,23 @@ def test_rules_that_would_take_forever_are_passed_over(folder: Path) -> None:
     fill(folder, name)
     rules(folder, "*a" * 40 + "b")
     assert below(folder) == [name]
+
+
+def test_rules_of_many_levels_are_tried_in_no_time_on_a_deep_path(folder: Path) -> None:
+    deep = "a/" * 100
+    fill(folder, f"{deep}c")
+    rules(folder, "**/a*/" * 5 + "b", "**/*a*a*/" * 5 + "b")
+    began = time.process_time()
+    assert below(folder) == [f"{deep}c"]
+    assert time.process_time() - began < 2
+
+
+def test_more_rules_than_anybody_writes_are_passed_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ignore, "MAX_RULES", 3)
+    fill(folder, "a", "b", "in/a", "in/c", "in/d")
+    rules(folder, "a", "b")
+    rules(folder, "c", "d", name="in/.gitignore")
+    assert below(folder) == ["in/d"]
 
 
 def test_only_the_beginning_of_a_huge_file_of_rules_counts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +178,7 @@ LINES = st.sampled_from(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     files=st.lists(st.lists(NAMES, min_size=1, max_size=3).map("/".join), min_size=1, max_size=8),
     above=st.lists(LINES, max_size=4),

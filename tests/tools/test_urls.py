@@ -1,8 +1,10 @@
+import json
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 
+from mcp_server.model.value import JsonObject
 from tests.files.made import pdf, picture
 from tests.serving import House, house, openai, told
 from tests.upstream_answers import black_hole, reply
@@ -55,9 +57,8 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("url", "words"), REFUSED)
 async def test_a_url_that_may_not_be_fetched_is_refused_before_anything_is_sent(
-    hosted: House, compatible: House, up: StatefulUpstream, web: Web, url: str, words: str
+    hosted: House, compatible: House, up: StatefulUpstream, web: Web
 ) -> None:
     web.name("inside.example.com", ["10.0.0.8"])
     web.name("mixed.example.com", [PUBLIC, "127.0.0.1"])
@@ -67,18 +68,19 @@ async def test_a_url_that_may_not_be_fetched_is_refused_before_anything_is_sent(
     web.moved("/to-http", "http://example.com/")
     web.moved("/round", "/round")
     places = {"secret": web.secret, "port": web.secret_port}
-    url, words = url.format(**places), words.format(**places)
-    for served in (hosted, compatible):
-        for tool, arguments in (
-            ("file_ask", {"question": "What?", "files": [url]}),
-            ("generate", {"input": "What?", "images": [url]}),
-            *(("generate", {"input": [{"role": "user", "content": [part]}]}) for part in as_items(url)),
-        ):
-            said, error = await served.refused(tool, **arguments)
-            assert words in said
-            assert "password" not in said.replace("user or password", "")
-            assert (error["code"], error["outcome"]) == ("invalid_argument", "not_sent")
-            assert "job_id" not in error
+    for url, words in REFUSED:
+        url, words = url.format(**places), words.format(**places)
+        for served in (hosted, compatible):
+            for tool, arguments in (
+                ("file_ask", {"question": "What?", "files": [url]}),
+                ("generate", {"input": "What?", "images": [url]}),
+                *(("generate", {"input": [{"role": "user", "content": [part]}]}) for part in as_items(url)),
+            ):
+                said, error = await served.refused(tool, **arguments)
+                assert words in said, (tool, url)
+                assert "password" not in said.replace("user or password", "")
+                assert (error["code"], error["outcome"]) == ("invalid_argument", "not_sent")
+                assert "job_id" not in error
     assert up.requests == []
     assert web.knocks == 0
     assert set(web.dialled) <= {PUBLIC}
@@ -100,6 +102,44 @@ async def test_every_tool_that_takes_files_holds_urls_to_the_same_rules(
     assert "only local files are indexed" in said
     assert up.requests == []
     assert web.dialled == []
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("generate", {"input": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "{url}"}}]}]}),
+        (
+            "generate",
+            {
+                "tool_outputs": [{"call_id": "c", "output": [{"type": "input_image", "image_url": "{url}"}]}],
+                "previous_response_id": "resp_1",
+            },
+        ),
+        (
+            "start_background",
+            {"input": "Draw.", "tools": [{"type": "image_generation", "input_image_mask": {"image_url": "{url}"}}]},
+        ),
+        (
+            "structured_extract",
+            {
+                "input": "What?",
+                "schema": {"type": "object"},
+                "options": {
+                    "prompt": {"id": "pmpt_1", "variables": {"report": {"type": "input_file", "file_url": "{url}"}}}
+                },
+            },
+        ),
+    ],
+)
+async def test_a_url_is_checked_wherever_in_a_request_it_stands(
+    hosted: House, up: StatefulUpstream, web: Web, tool: str, arguments: JsonObject
+) -> None:
+    given = json.loads(json.dumps(arguments).replace("{url}", f"https://{web.secret}/latest"))
+    for dry_run in (False, True):
+        said, error = await hosted.refused(tool, **given, **({"dry_run": True} if dry_run else {}))
+        assert "127.0.0.1 is not public" in said
+        assert error["outcome"] == "not_sent"
+    assert (up.requests, web.knocks) == ([], 0)
 
 
 @pytest.mark.parametrize("backend", ["hosted", "compatible"])
