@@ -39,9 +39,11 @@ def open_backend(settings: Settings) -> Backend:
                 name, ConfigurationError("OPENAI_API_KEY is not set; set it, or RESPONSES_MCP_BACKEND=local.")
             )
         case "openai" | "compatible":
+            # Whoever names a compatible server's embedding model says that it has one.
+            embeds = COMPATIBLE.model_copy(update={"embeddings": settings.embedding_model is not None})
             return ResponsesBackend(
                 name,
-                OPENAI if name == "openai" else COMPATIBLE,
+                OPENAI if name == "openai" else embeds,
                 # A compatible server on one's own machine often wants none, but the SDK insists on one.
                 api_key=key.get_secret_value() if key else "unused",
                 base_url=settings.openai_base_url,

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path, PureWindowsPath
 
 from mcp_server.errors import InvalidArgument
@@ -78,6 +79,18 @@ class Roots:
         real = self.locate(pattern)
         return [real] if real.is_dir() else [self.resolve(pattern)]
 
+    def lost(self, source: str, known: Iterable[str]) -> list[Path]:
+        """Those of the ``known`` real paths that are gone: of a place that is gone itself, or of a glob's folder.
+
+        Raises:
+            InvalidArgument: outside the allowed folders.
+        """
+        place = self._place(source)
+        if os.path.lexists(place):
+            return []
+        real = self._admit(_before_wildcards(place), source)
+        return [Path(path) for path in known if Path(path).is_relative_to(real) and not os.path.lexists(path)]
+
     def label(self, path: Path) -> str:
         """How a file is called towards the model: its path below the allowed folder it lies in."""
         inside = [root for root in self.folders if path.is_relative_to(root)]
@@ -121,8 +134,8 @@ class Roots:
         return real
 
     def _match(self, place: Path, pattern: str) -> list[Path]:
-        wild = next(index for index, part in enumerate(place.parts) if is_glob(part))
-        fixed, levels = Path(*place.parts[:wild]), place.parts[wild:]
+        fixed = _before_wildcards(place)
+        levels = place.parts[len(fixed.parts) :]
         if ".." in levels:
             raise InvalidArgument(f"{pattern} climbs with '..' behind a wildcard: write the folder out.")
         found = _collect(self._admit(fixed, pattern), levels, self.folders)
@@ -134,6 +147,10 @@ class Roots:
 def is_glob(source: str) -> bool:
     """True when it holds a wildcard."""
     return any(character in source for character in "*?[")
+
+
+def _before_wildcards(place: Path) -> Path:
+    return Path(*takewhile(lambda part: not is_glob(part), place.parts))
 
 
 def files_below(folder: Path, roots: Sequence[Path]) -> list[Path]:

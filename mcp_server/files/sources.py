@@ -30,34 +30,47 @@ async def check(sources: Sequence[str], roots: Roots, fetcher: Fetcher) -> list[
             or cannot be fetched.
     """
     found = await to_thread.run_sync(_all, sources, roots)
-    if len(found) > MAX_FILES:
-        raise InvalidArgument(
-            f"files stands for {len(found)} files, and at most {MAX_FILES} go with one call: name fewer."
-        )
     await fetcher.check(source for source in found if is_url(source))
     return found
 
 
-def searchable(sources: Sequence[str], roots: Roots) -> list[Path]:
+def searchable(sources: Sequence[str], roots: Roots, indexed: Sequence[str] = ()) -> list[Path]:
     """The places to index: files and what globs match, and folders as such, so that an emptied one is noticed.
 
+    What a source stood for when it was ``indexed`` (by real paths) and is gone since is among them, to be taken out.
+
     Raises:
-        InvalidArgument: a source is a URL, may not be read or matches nothing.
+        InvalidArgument: a source is a URL, may not be read, or matches nothing and never did.
     """
     places: dict[Path, None] = {}
     for source in sources:
         if is_url(source):
             raise InvalidArgument(f"{shown(source)} is a URL, and only local files are indexed: save it first.")
-        for path in roots.places(source):
-            places[path] = None
+        lost = roots.lost(source, indexed)
+        places |= dict.fromkeys(lost)
+        try:
+            places |= dict.fromkeys(roots.places(source))
+        except InvalidArgument:
+            if not lost:
+                raise
     return list(places)
 
 
 def _all(sources: Sequence[str], roots: Roots) -> list[str]:
     found: dict[str, None] = {}
-    for source in sources:
+    # Each glob is a walk of its own: no more of them than can be of use, and none after too many files.
+    for source in _few(dict.fromkeys(sources)):
         found.update(dict.fromkeys(_stands_for(source, roots)))
+        _few(found)
     return list(found)
+
+
+def _few(found: dict[str, None]) -> dict[str, None]:
+    if len(found) > MAX_FILES:
+        raise InvalidArgument(
+            f"files stands for {len(found)} files, and at most {MAX_FILES} go with one call: name fewer."
+        )
+    return found
 
 
 def _stands_for(source: str, roots: Roots) -> list[str]:

@@ -90,16 +90,17 @@ class Tally:
     async def count(self, outcome: Outcome, path: str) -> None:
         """One more file is done."""
         self._counts[outcome] = self._counts.get(outcome, 0) + 1
-        await self._tell(f"{outcome}: {path}")
+        await self.say(f"{outcome}: {path}")
 
     async def fail(self, path: str, error: ServerError) -> None:
         """One more file cannot be indexed."""
         self._failed.append(FailedFile(path=path, reason=error.message))
-        await self._tell(f"failed: {path}")
+        await self.say(f"failed: {path}")
 
     def report(self) -> IndexReport:
         """The sums."""
         return IndexReport(**self._counts, failed=sorted(self._failed, key=lambda file: file.path))
 
-    async def _tell(self, message: str) -> None:
+    async def say(self, message: str) -> None:
+        """Tell something between two files."""
         await self._progress(sum(self._counts.values()) + len(self._failed), self._total, message)

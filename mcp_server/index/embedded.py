@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import anyio
 from anyio import to_thread
 
 from mcp_server.backends.protocol import Embedder
@@ -13,6 +14,7 @@ from mcp_server.index.chunk import overlap
 from mcp_server.index.filters import check_filing, check_filters, matches
 from mcp_server.index.intake import Intake
 from mcp_server.index.locks import Locks
+from mcp_server.index.pacing import Clock, Patience, Sleep
 from mcp_server.index.protocol import Chunking, Filing, IndexReport, Progress, SearchResult
 from mcp_server.index.ranking import best
 from mcp_server.model.document import Chunk, IndexedFile, Passage
@@ -22,6 +24,8 @@ from mcp_server.store.protocol import Store
 
 CANDIDATES = 8
 """Passages ranked per result wanted: overlapping ones fall out."""
+FEWEST_CANDIDATES = 80
+"""Passages ranked however few are wanted: one that both rankings have must be in both to come out first."""
 DAY = 86_400.0
 HOUR = 3_600.0
 
@@ -34,9 +38,18 @@ NOBODY_EMBEDS = (
 class EmbeddedIndex:
     """``SearchIndex`` on the store's own passages. ``rewrite`` has nobody here to do it."""
 
-    def __init__(self, embedder: Embedder | None, store: Store) -> None:
+    def __init__(
+        self,
+        embedder: Embedder | None,
+        store: Store,
+        *,
+        clock: Clock = time.monotonic,
+        sleep: Sleep = anyio.sleep,
+    ) -> None:
         self._embedder = embedder
         self._store = store
+        self._clock = clock
+        self._sleep = sleep
         self._locks = Locks()
 
     async def update(
@@ -52,7 +65,8 @@ class EmbeddedIndex:
             for gone in found.gone:
                 await self._store.index.drop(scope, store_name, [gone.file_id])
                 await tally.count("removed", gone.path)
-            intake = Intake(self._embedder, self._store, scope, store_name, chunking, tally)
+            patience = Patience(tally.say, clock=self._clock, sleep=self._sleep)
+            intake = Intake(self._embedder, self._store, scope, store_name, chunking, tally, patience)
             for path, before in found.files:
                 await intake.take(path, before, filing.attributes)
             await intake.flush()
@@ -75,7 +89,7 @@ class EmbeddedIndex:
             check_filters(filters)
         kept = await self._known(scope, store_name)
         embedder, warnings = await self._embedder_for(kept)
-        index, limit = self._store.index, CANDIDATES * max_results
+        index, limit = self._store.index, max(CANDIDATES * max_results, FEWEST_CANDIDATES)
         allowed: list[str] | None = None
         if filters is not None:
             files = await index.files(scope, store_name)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,10 +10,11 @@ from typing import Any, NamedTuple
 from anyio import to_thread
 
 from mcp_server.backends.protocol import Embedder
-from mcp_server.errors import InvalidArgument, NotYet, UpstreamError
+from mcp_server.errors import InvalidArgument, NotYet, ServerError, UpstreamError
 from mcp_server.files.extract import extract
 from mcp_server.index.changes import Tally, Work, work
 from mcp_server.index.chunk import Cut, page_chunks, text_chunks
+from mcp_server.index.pacing import Patience
 from mcp_server.index.protocol import Chunking
 from mcp_server.index.vectors import packed
 from mcp_server.model.document import IndexedFile
@@ -44,6 +46,7 @@ class Intake:
         store_name: str,
         chunking: Chunking,
         tally: Tally,
+        patience: Patience,
     ) -> None:
         self._embedder = embedder
         self._store = store
@@ -51,6 +54,7 @@ class Intake:
         self._store_name = store_name
         self._chunking = chunking
         self._tally = tally
+        self._patience = patience
         self._waiting: list[Prepared] = []
 
     async def take(self, path: Path, before: IndexedFile | None, attributes: Mapping[str, Any]) -> None:
@@ -58,7 +62,7 @@ class Intake:
         try:
             prepared = await self._prepare(path, before, attributes)
         except (InvalidArgument, NotYet) as error:
-            await self._tally.fail(str(path), error)
+            await self._refuse(path, before, error)
             return
         if prepared is None:
             await self._tally.count("unchanged", str(path))
@@ -91,7 +95,7 @@ class Intake:
             if error.http_status not in REFUSED:
                 raise
             if len(files) == 1:
-                await self._tally.fail(str(files[0].work.source.path), error)
+                await self._refuse(files[0].work.source.path, files[0].work.before, error)
                 return
             for file in files:  # one of them is the reason; the others must not suffer for it
                 await self._put([file])
@@ -103,11 +107,18 @@ class Intake:
             await self._store.index.replace(self._scope, row, file.cut.chunks, by_chunk)
             await self._tally.count(file.work.outcome, row.path)
 
+    async def _refuse(self, path: Path, before: IndexedFile | None, error: ServerError) -> None:
+        """A file cannot be indexed: what is there of it is not what it says any more."""
+        if before is not None:
+            await self._store.index.remove(self._scope, self._store_name, before.path)
+        await self._tally.fail(str(path), error)
+
     async def _embed(self, texts: Sequence[str]) -> list[list[float]]:
         vectors: list[list[float]] = []
         if self._embedder:
             for start in range(0, len(texts), BATCH):
-                vectors += await self._embedder.embed(texts[start : start + BATCH])
+                embed = partial(self._embedder.embed, texts[start : start + BATCH])
+                vectors += await self._patience.through(embed)
         return vectors
 
 

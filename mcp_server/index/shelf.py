@@ -39,6 +39,10 @@ class FileGone(NotThere):
     """The upstream does not have the uploaded file any more."""
 
 
+class Underway(InvalidArgument):
+    """The upstream is still indexing the file."""
+
+
 class Shelf:
     """What one update does to the store ``kept``. ``attached`` says whether it put anything in."""
 
@@ -109,18 +113,20 @@ class Shelf:
         await self._holdings.sweep()
 
     async def _bring(self, path: Path, attributes: Mapping[str, Any], tally: Tally) -> None:
+        before = self._rows.get(str(path))
         try:
-            wanted = await to_thread.run_sync(work, path, self._rows.get(str(path)), attributes)
+            wanted = await to_thread.run_sync(work, path, before, attributes)
             if wanted is None:
                 await tally.count("unchanged", str(path))
                 return
             async with self._locks.of(self._scope, key_of(wanted.source)):
                 await self._shelve(wanted)
-        except (InvalidArgument, NotYet) as error:
-            await tally.fail(str(path), error)
-        except UpstreamError as error:
-            if error.http_status not in REFUSED:
+        except (InvalidArgument, NotYet, UpstreamError) as error:
+            if isinstance(error, UpstreamError) and error.http_status not in REFUSED:
                 raise
+            if before and not isinstance(error, Underway):
+                # What stands in the store is not what the file says any more.
+                await self.take_out(before)
             await tally.fail(str(path), error)
         else:
             await tally.count(wanted.outcome, str(path))
@@ -180,7 +186,7 @@ class Shelf:
             await through(lambda: stores.describe(self._id, file_id, attributes))
         name = Path(path).name
         if found.status == "in_progress":
-            raise InvalidArgument(f"{name} is still being indexed by the backend: the same call again goes on.")
+            raise Underway(f"{name} is still being indexed by the backend: the same call again goes on.")
         if found.status != "completed":
             await self._holdings.loosen(file_id, path, obsolete=True)
             raise InvalidArgument(f"{name} could not be indexed by the backend: {found.reason}")

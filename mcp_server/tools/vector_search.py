@@ -50,8 +50,22 @@ class VectorSearchArguments(TurnArguments):
             raise InvalidArgument("query: pass what to search for, or paths to index, or both.")
         if self.answer and self.query is None:
             raise InvalidArgument("answer: pass the query that is to be answered.")
-        if self.score_threshold is not None and "score_threshold" in (self.ranking_options or {}):
+        for name in ("attributes", "chunking_strategy", "expires_after"):
+            if getattr(self, name) is not None and not self.paths:
+                raise InvalidArgument(f"{name}: it says how paths are put into the store; pass paths with it.")
+        if self.dry_run and (self.paths or not self.answer):
+            raise InvalidArgument("dry_run: it shows an answer's request and sends nothing; pass answer, and no paths.")
+        return self
+
+    @model_validator(mode="after")
+    def _one_threshold(self) -> Self:
+        least = (self.ranking_options or {}).get("score_threshold")
+        if least is None:
+            return self
+        if self.score_threshold is not None:
             raise InvalidArgument("ranking_options.score_threshold excludes score_threshold; pass one of them.")
+        if isinstance(least, bool) or not isinstance(least, int | float) or not 0 <= least <= 1:
+            raise InvalidArgument("ranking_options.score_threshold must be a number from 0 to 1.")
         return self
 
     def question(self) -> str:
@@ -88,15 +102,9 @@ class VectorSearchResult(SharedResult):
 
     def body(self) -> str:
         """The answer, else the passages; they are quoted text of files and marked so."""
-        lines: list[str] = []
-        if self.index:
-            counts = ", ".join(
-                f"{self.index.get(name, 0)} {name}" for name in ("added", "updated", "removed", "unchanged")
-            )
-            lines.append(f"index {self.index['status']}: {counts}")
-            lines += [f"not indexed: {failed['path']}: {failed['reason']}" for failed in self.index.get("failed", ())]
-        lines += [super().body()] if self.text else [_quoted(hit) for hit in self.results or ()]
-        return "\n\n".join(line for line in lines if line)
+        told = _told(self.index) if self.index else ""
+        answer = super().body()
+        return "\n\n".join(part for part in (told, answer or "\n\n".join(map(_quoted, self.results or ()))) if part)
 
 
 async def vector_search(call: Call, arguments: VectorSearchArguments) -> VectorSearchResult:
@@ -128,7 +136,8 @@ async def vector_search(call: Call, arguments: VectorSearchArguments) -> VectorS
 
 
 async def _index(call: Call, arguments: VectorSearchArguments, patterns: list[str]) -> JsonObject:
-    paths = await to_thread.run_sync(searchable, patterns, await call.roots(patterns))
+    indexed = [file.path for file in await call.app.store.index.files(call.scope, arguments.store)]
+    paths = await to_thread.run_sync(searchable, patterns, await call.roots(patterns), indexed)
     wait = call.app.settings.wait_seconds if arguments.wait_seconds is None else arguments.wait_seconds
 
     async def progress(done: int, total: int, message: str) -> None:
@@ -183,8 +192,21 @@ def _question(arguments: VectorSearchArguments, searched: SearchResult) -> TurnR
     return arguments.request("vector_search", [message], sources=sources, asked=asked)
 
 
+def _told(index: JsonObject) -> str:
+    """What became of the files, for a reader."""
+    if index["status"] == "in_progress":
+        return "index in_progress: make the same call again to go on."
+    counts = ", ".join(f"{index[name]} {name}" for name in ("added", "updated", "removed", "unchanged"))
+    failed = [
+        f"not indexed: {'' if one['reason'].startswith(one['path']) else one['path'] + ': '}{one['reason']}"
+        for one in index["failed"]
+    ]
+    more = index.get("failed_count", 0) - len(failed)
+    return "\n".join([f"index completed: {counts}", *failed, *([f"not indexed: {more} more"] if more > 0 else [])])
+
+
 def _quoted(hit: JsonObject) -> str:
-    return f"[{hit['score']:.2f}] {source(hit)} (file content)\n{hit['text']}"
+    return f"[{hit['score']:.2f}] {source(hit)} (file content)\n{hit['text'].rstrip()}"
 
 
 def _citation(passage: Passage) -> Citation:

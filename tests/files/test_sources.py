@@ -1,3 +1,4 @@
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,24 @@ async def test_more_than_a_hundred_files_are_refused_with_the_limit(roots: Roots
         await check(["."], roots, Fetcher())
     (folder / "0.txt").unlink()
     assert len(await check(["."], roots, Fetcher())) == 100
+
+
+async def test_no_glob_is_walked_once_there_are_too_many_files_or_globs(
+    roots: Roots, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(101):
+        (folder / f"{number}.txt").write_text("x")
+    walked: list[str] = []
+    real = Roots.expand
+    monkeypatch.setattr(Roots, "expand", lambda roots, pattern: (walked.append(pattern), real(roots, pattern))[1])
+    for sources, walks in (
+        (["*", "*.txt", "?*"], 1),
+        ([f"**/{number}.*" for number in range(101)], 1),
+        (["0*"] * 101, 2),
+    ):
+        with suppress(InvalidArgument):
+            await check(sources, roots, Fetcher())
+        assert len(walked) == walks
 
 
 async def test_urls_count_as_files(roots: Roots, web: Web) -> None:

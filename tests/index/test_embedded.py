@@ -107,6 +107,14 @@ async def test_what_cannot_be_indexed_is_reported_and_the_rest_goes_on(index: Se
     assert all(name in reason for name, reason in reasons.items())
 
 
+async def test_a_file_that_cannot_be_indexed_any_more_is_taken_out(index: SearchIndex, texts: Path) -> None:
+    await fill(index, texts)
+    (texts / "cars.md").write_bytes(bytes(range(256)))
+    report = await fill(index, texts)
+    assert "looks binary" in report["failed"][0]["reason"]
+    assert "cars.md" not in await names(index, "automobile", max_results=50)
+
+
 async def test_progress_is_told_after_each_file(index: SearchIndex, texts: Path) -> None:
     told: list[tuple[int, int, str]] = []
 
@@ -189,6 +197,15 @@ async def test_the_threshold_and_the_limit_hold(index: SearchIndex, texts: Path)
     await fill(index, texts)
     assert await names(index, "red automobile", ranking={"score_threshold": 0.99}) == ["cars.md"]
     assert len(await names(index, "red automobile", max_results=2)) == 2
+
+
+async def test_the_best_one_is_the_same_however_many_are_wanted(index: SearchIndex, folder: Path) -> None:
+    for number in range(29):
+        (folder / f"{number}.md").write_text("The doctor is sick.")
+    (folder / "last.md").write_text("A long tail of other words around the rhubarb, and nothing of illness.")
+    await fill(index, folder)
+    assert (await names(index, "physician rhubarb", max_results=50))[0] == "last.md"
+    assert await names(index, "physician rhubarb", max_results=1) == ["last.md"]
 
 
 async def test_filters_choose_files_by_their_attributes(index: SearchIndex, texts: Path) -> None:

@@ -25,6 +25,12 @@ def test_a_backend_that_embeds_does_so_itself(tmp_path: Path) -> None:
     assert open_embedder(backend, ours) is backend
 
 
+def test_a_compatible_server_embeds_where_its_embedding_model_is_named(tmp_path: Path) -> None:
+    ours = settings(tmp_path, RESPONSES_MCP_EMBEDDING_MODEL="nomic-embed-text")
+    backend = open_backend(ours)
+    assert open_embedder(backend, ours) is backend
+
+
 def test_another_one_has_the_packaged_model_where_it_is_installed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -166,6 +166,21 @@ async def test_what_is_refused_is_reported_and_leaves_nothing_behind(
     await nothing_left_over(store, backend)
 
 
+async def test_a_file_that_cannot_be_indexed_any_more_is_taken_out(
+    index: SearchIndex, backend: Hosted, store: Store, folder: Path
+) -> None:
+    for name in ("emptied.md", "scan.md", "stays.md"):
+        (folder / name).write_text(name)
+    await fill(index, folder)
+    (folder / "emptied.md").write_text("")
+    (folder / "scan.md").write_text("a scan")
+    backend.attach_fails = "scan"
+    report = await fill(index, folder)
+    assert [Path(one["path"]).name for one in report["failed"]] == ["emptied.md", "scan.md"]
+    assert backend.contents() == {"stays.md": b"stays.md"}
+    await nothing_left_over(store, backend)
+
+
 async def test_a_file_that_the_upstream_has_forgotten_is_uploaded_again_once(
     index: SearchIndex, backend: Hosted, store: Store, folder: Path
 ) -> None:

@@ -1,14 +1,16 @@
-"""A hosted store whose upstream is slow to take and slow to answer."""
+"""An upstream that is slow to take and slow to answer."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from mcp_server.errors import UpstreamError
+from mcp_server.index.embedded import EmbeddedIndex
 from mcp_server.index.hosted import LOOKS, HostedIndex
 from mcp_server.index.search import Filing
 from mcp_server.store.protocol import Store
-from tests.index.parts import SCOPE, Hosted, Time, Trouble, fill, nothing_left_over
+from tests.index.parts import SCOPE, Embedding, Hosted, Time, Trouble, fill, nothing_left_over
 
 
 @pytest.fixture
@@ -49,6 +51,19 @@ async def test_a_rate_limit_makes_the_whole_update_pause_and_go_on(
     assert time.now == 1000.0 + 2 * 12.0
     assert len(backend.uploaded) == 6
     await nothing_left_over(store, backend)
+
+
+async def test_a_limit_of_who_embeds_is_waited_for_too(store: Store, time: Time, folder: Path) -> None:
+    class Limited(Embedding):
+        async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+            if time.now == 1000.0:
+                limit()
+            return await super().embed(texts)
+
+    (folder / "a.md").write_text("one")
+    index = EmbeddedIndex(Limited(), store, clock=time.clock, sleep=time.sleep)
+    assert await fill(index, folder) == {"added": 1}
+    assert time.now == 1012.0
 
 
 async def test_an_update_whose_limit_does_not_end_fails_and_the_same_call_goes_on(

@@ -158,9 +158,11 @@ async def test_filters_ranking_and_several_queries_go_with_the_question(hosted: 
 async def test_a_dry_run_of_an_answer_shows_its_request(hosted: House, up: StatefulUpstream) -> None:
     path = put(hosted, "trains.md", TRAINS)
     store_id, _ = await indexed(hosted, up, path)
-    shown = await hosted.call("vector_search", store="trips", query="When?", answer=True, dry_run=True)
+    result = await hosted.result("vector_search", store="trips", query="When?", answer=True, dry_run=True)
+    shown = result.structured_content or {}
     assert shown["status"] == "dry_run"
     assert store_id in str(shown["request"])
+    assert store_id in text_of(result)
     assert up.posts() == []
 
 

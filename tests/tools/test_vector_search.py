@@ -1,11 +1,12 @@
 import asyncio
+import shutil
 from functools import partial
 from pathlib import Path
 
 import anyio
 import pytest
 
-from tests.serving import House
+from tests.serving import House, text_of
 from tests.upstream_answers import error, stream
 from tests.upstream_state import StatefulUpstream
 
@@ -42,6 +43,46 @@ async def test_a_folder_is_made_searchable_and_only_changes_are_indexed_again(
     assert again["index"]["removed"] == 1
     assert "results" not in again
     assert hosted.progress
+
+
+@pytest.mark.parametrize("named", ["{}/trains.md", "{}", "{}/*.md"])
+async def test_what_is_named_again_and_is_gone_altogether_is_taken_out(
+    hosted: House, up: StatefulUpstream, named: str
+) -> None:
+    docs = folder(hosted)
+    paths = [named.format(docs)]
+    await hosted.call("vector_search", store="notes", paths=paths)
+    shutil.rmtree(docs)
+    again = await hosted.call("vector_search", store="notes", paths=paths)
+    assert again["index"]["removed"] == (1 if named.endswith("trains.md") else 2)
+    assert again["index"]["failed"] == []
+    assert up.files == {}
+    words, _ = await hosted.refused("vector_search", store="notes", paths=paths)
+    assert "check the p" in words
+
+
+async def test_what_a_glob_no_longer_matches_because_its_folder_is_gone_is_taken_out(
+    hosted: House, up: StatefulUpstream
+) -> None:
+    docs = folder(hosted)
+    shutil.copytree(docs, docs / "one")
+    shutil.copytree(docs, docs / "two")
+    paths = [f"{docs}/*/trains.md"]
+    await hosted.call("vector_search", store="notes", paths=paths)
+    shutil.rmtree(docs / "one")
+    again = await hosted.call("vector_search", store="notes", paths=paths)
+    assert (again["index"]["removed"], again["index"]["unchanged"]) == (1, 1)
+
+
+async def test_a_reader_is_told_what_became_of_the_files_and_what_to_do(hosted: House, up: StatefulUpstream) -> None:
+    docs = folder(hosted)
+    (docs / "tool.bin").write_bytes(bytes(range(256)))
+    begun = text_of(await hosted.result("vector_search", store="notes", paths=[str(docs)], wait_seconds=0))
+    assert begun == "index in_progress: make the same call again to go on.\n\n[in_progress]"
+    done = text_of(await hosted.result("vector_search", store="notes", paths=[str(docs)]))
+    counts, failed, *_ = done.splitlines()
+    assert counts == "index completed: 2 added, 0 updated, 0 removed, 0 unchanged"
+    assert failed.startswith(f"not indexed: {docs}/tool.bin looks binary")
 
 
 async def test_indexing_that_takes_longer_than_the_wait_goes_on_with_the_next_call(
@@ -105,6 +146,13 @@ async def test_an_update_that_fails_says_why(hosted: House, up: StatefulUpstream
         ({"store": "n", "paths": ["."], "answer": True}, "answer: pass the query"),
         ({"store": "unheard", "query": "x"}, "unheard"),
         ({"store": "n", "query": "x", "max_results": 51}, "max_results"),
+        ({"store": "n", "query": "x", "ranking_options": {"score_threshold": "high"}}, "a number from 0 to 1"),
+        ({"store": "n", "query": "x", "ranking_options": {"score_threshold": 2}}, "a number from 0 to 1"),
+        ({"store": "n", "query": "x", "attributes": {"a": 1}}, "pass paths with it"),
+        ({"store": "n", "query": "x", "chunking_strategy": {"type": "auto"}}, "pass paths with it"),
+        ({"store": "n", "query": "x", "expires_after": {"anchor": "last_active_at", "days": 1}}, "pass paths with it"),
+        ({"store": "n", "query": "x", "paths": ["."], "dry_run": True}, "dry_run: it shows"),
+        ({"store": "n", "query": "x", "dry_run": True}, "dry_run: it shows"),
         ({"store": "n", "query": "x", "paths": ["/etc"]}, "outside"),
         ({"query": "x"}, "store: vector_search needs this argument."),
     ],
