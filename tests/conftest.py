@@ -1,18 +1,28 @@
 """What every test starts from: no environment of the machine's, asyncio, and the models fetched once."""
 
+import json
 import os
 from collections.abc import AsyncGenerator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import httpcore2
 import pytest
+from hypothesis import HealthCheck, settings
+from jsonschema import Draft202012Validator
 
 from mcp_server.store.protocol import Store
 from mcp_server.store.sqlite import open_sqlite
 from tests.serving import Era, House, house, openai, told
+from tests.transports.process import MEASURED
 from tests.upstream_state import StatefulUpstream, stateful
 from tests.web import Web, certificate
+
+settings.register_profile(
+    "suite", max_examples=40, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
 
 OURS = ("RESPONSES_MCP_", "OPENAI_", "AZURE_", "AWS_", "BEDROCK_")
 
@@ -30,7 +40,7 @@ def anyio_backend() -> str:
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.startswith(OURS):
+        if name.startswith(OURS) or name in MEASURED:
             monkeypatch.delenv(name)
 
 
@@ -48,16 +58,30 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return models
 
 
-@pytest.fixture(params=["auto", "legacy"], ids=["2026-07-28", "handshake"])
-def era(request: pytest.FixtureRequest) -> Era:
-    """Both ways of speaking the protocol."""
-    return request.param
+@pytest.fixture
+def era() -> Era:
+    """How the protocol is spoken; ``both_eras`` in ``tests/serving.py`` gives a test the older way too."""
+    return "auto"
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _trust_read_once() -> None:
     """Reading the machine's certificates takes longer than most tests, and all of them talk to loopback."""
     httpcore2.default_ssl_context = cache(httpcore2.default_ssl_context)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _schemas_checked_once() -> None:
+    """Each client checks the schemas of the tools' results, and that takes longer than most calls."""
+    check = Draft202012Validator.check_schema
+    fine: set[str] = set()
+
+    def once(schema: Any, *arguments: Any, **more: Any) -> None:
+        if (written := json.dumps(schema, default=repr)) not in fine:
+            check(schema, *arguments, **more)
+            fine.add(written)
+
+    Draft202012Validator.check_schema = once
 
 
 @pytest.fixture

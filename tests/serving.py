@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import anyio
+import pytest
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
@@ -16,6 +17,9 @@ from mcp_server.server.protocol import build_server
 
 Era = Literal["auto", "legacy"]
 """``auto`` speaks the stateless 2026-07-28 revision, ``legacy`` the handshake ones."""
+
+both_eras = pytest.mark.parametrize("era", ["auto", "legacy"], ids=["2026-07-28", "handshake"])
+"""For tests of what the boundary does; what lies below it knows nothing of the protocol."""
 
 PATIENCE_SECONDS = 120.0
 """No call in a test takes longer; the embedded engine on a busy machine comes nearest."""

@@ -6,6 +6,7 @@ A model, tier or retention that the table does not know has no price. Nothing is
 import re
 import tomllib
 from datetime import date
+from functools import cache
 from importlib import resources
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -95,8 +96,7 @@ class Prices(Frozen):
 
         Never fails: a file of the user's that cannot be used is a ``problem``.
         """
-        packaged = (resources.files("mcp_server.money") / "prices.toml").read_text("utf-8")
-        models = _Table.model_validate(tomllib.loads(packaged)).of(settings.backend)
+        models = _packaged().of(settings.backend)
         if _regional(settings.openai_base_url):
             models = {name: price.times(price.regional) for name, price in models.items() if price.regional}
         own, problem = _own(settings)
@@ -147,6 +147,12 @@ class _Table(BaseModel, extra="forbid"):
             if group.backends is None or backend in group.backends
             for name, price in group.models.items()
         }
+
+
+@cache
+def _packaged() -> _Table:
+    table = (resources.files("mcp_server.money") / "prices.toml").read_text("utf-8")
+    return _Table.model_validate(tomllib.loads(table))
 
 
 def _own(settings: Settings) -> tuple[dict[str, Price], str | None]:

@@ -103,7 +103,7 @@ async def test_a_schema_is_enforced_while_generating(backend, schema):
 
 
 async def test_json_mode_gives_an_object(backend):
-    params = {"text": {"format": {"type": "json_object"}}, "max_output_tokens": 300, "temperature": 0}
+    params = {"text": {"format": {"type": "json_object"}}, "max_output_tokens": 60, "temperature": 0}
     answer = await answer_of(backend, said(BOB, params=params))
     assert answer.text.lstrip().startswith("{")
     if answer.status == "completed":
@@ -207,7 +207,7 @@ async def test_tokens_are_counted_as_the_engine_will_count_them(backend, home):
 
 async def test_calls_that_do_not_fit_side_by_side_wait_for_each_other(home):
     backend = LlamaBackend(home, context_tokens=256)
-    layouts = [said(f"{n} " + f"word{n} " * 40, params={"max_output_tokens": 50}) for n in range(3)]
+    layouts = [said(f"{n} " + f"word{n} " * 40, params={"max_output_tokens": 12}) for n in range(3)]
     answers = {}
 
     async def ask(n: int) -> None:

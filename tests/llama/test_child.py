@@ -31,7 +31,7 @@ def kill(backend: LlamaBackend) -> None:
 
 @pytest.mark.parametrize("schema", [None, PERSON | {"properties": {"age": {"type": "string", "minLength": 60}}}])
 async def test_a_child_killed_in_the_middle_is_replaced_and_the_answer_goes_on(backend, schema):
-    params = {"max_output_tokens": 100}
+    params = {"max_output_tokens": 40}
     first, texts, last = None, [], None
     async with aclosing(backend.respond(said(STORY, json_schema=schema, params=params))) as events:
         async for event in events:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import anyio
 
-from tests.serving import Era, House, house, openai, told
+from tests.serving import House, house, openai, told
 from tests.upstream_answers import reply
 from tests.upstream_shapes import response, usage
 from tests.upstream_state import StatefulUpstream
@@ -18,10 +18,10 @@ async def spent_today(served: House) -> dict[str, object]:
 
 
 async def test_a_daily_budget_stops_new_calls_but_gives_again_what_was_paid(
-    up: StatefulUpstream, era: Era, tmp_path: Path
+    up: StatefulUpstream, tmp_path: Path
 ) -> None:
     given = told(tmp_path, **openai(up.base_url, RESPONSES_MCP_DAILY_BUDGET_USD="0.00001"))
-    async with house(given, era) as served:
+    async with house(given) as served:
         first = await served.call("generate", input="Hi there", request_key="k")
         assert first["usage"]["cost_usd"] > 0.00001
         words, about = await served.refused("generate", input="More")

@@ -11,7 +11,7 @@ from mcp_server.schemas.strict import for_grammar, prepare
 from tests.schemas.rules import broken_rules
 from tests.schemas.strategies import OPEN, SAMPLES, Sample, lists, merged, objects
 
-bounded = settings(max_examples=40, deadline=None)
+bounded = settings(max_examples=25)
 
 
 def wrapped(prepared: Any, value: Any) -> Any:

@@ -19,7 +19,7 @@ from tests.seeds.walkthrough import (
     tokens,
     under_way,
 )
-from tests.serving import Era, House, house, openai, told
+from tests.serving import House, house, openai, told
 from tests.upstream_answers import stream
 from tests.upstream_shapes import JsonObject, message, text_events
 from tests.upstream_state import StatefulUpstream
@@ -226,12 +226,12 @@ async def test_the_tenth_turn_sends_only_its_own_words(hosted: House, up: Statef
 
 
 async def test_each_user_goes_on_from_their_own_last_response_also_another_day(
-    up: StatefulUpstream, era: Era, tmp_path: Path
+    up: StatefulUpstream, tmp_path: Path
 ) -> None:
     given = told(tmp_path, **openai(up.base_url))
-    async with house(given, era) as today:
+    async with house(given) as today:
         last = {user: (await today.call("generate", input="Hello.", session=user))["response_id"] for user in "ab"}
-    async with house(given, era) as later:
+    async with house(given) as later:
         for user in "ba":
             await later.call("generate", input="And on.", session=user)
     assert [post.json["previous_response_id"] for post in up.posts()[2:]] == [last["b"], last["a"]]
@@ -256,11 +256,11 @@ async def test_an_assistant_becomes_instructions_a_store_and_a_chain(hosted: Hou
 
 
 async def test_the_same_calls_work_on_a_compatible_server_that_keeps_no_state(
-    up: StatefulUpstream, era: Era, tmp_path: Path
+    up: StatefulUpstream, tmp_path: Path
 ) -> None:
     up.on(*RESPONSES, *(stream(text_events(text, model="llama3.2")) for text in ("State is memory.", "Yes.")))
     local = {"OPENAI_BASE_URL": up.base_url, "OPENAI_API_KEY": "ollama", "RESPONSES_MCP_MODEL": "llama3.2"}
-    async with house(told(tmp_path, **local), era) as served:
+    async with house(told(tmp_path, **local)) as served:
         await served.call("generate", input="What is state?", session="s")
         done = await served.call("generate", input="All of it?", session="s")
     first, second = (post.json for post in up.posts())

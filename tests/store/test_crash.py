@@ -56,7 +56,7 @@ async def test_nothing_acknowledged_is_lost_when_the_process_is_killed_again_and
     moments = random.Random(SEED)
     acknowledged: list[str] = []
     for generation in range(KILLS):
-        acknowledged += killed_after(moments.uniform(0.0, 0.2), path, generation)
+        acknowledged += killed_after(moments.uniform(0.0, 0.1), path, generation)
     assert len(acknowledged) >= KILLS // 2
 
     store = await open_sqlite(path)

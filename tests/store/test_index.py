@@ -264,7 +264,7 @@ async def test_without_a_word_nothing_is_found(store: Store, words: list[str]) -
     assert await matched(store, *words) == []
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.lists(st.text(alphabet=st.characters(codec=None, exclude_categories=()), max_size=12), max_size=4))
 async def test_no_word_breaks_the_query(store: Store, words: list[str]) -> None:
     await store.index.match(MINE, "docs", words, 3)

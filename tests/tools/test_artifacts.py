@@ -12,7 +12,7 @@ import pytest
 from mcp import MCPError
 from mcp.types import BlobResourceContents, CallToolResult, ImageContent, ResourceLink
 
-from tests.serving import Era, House, house, openai, text_of, told
+from tests.serving import House, both_eras, house, openai, text_of, told
 from tests.upstream_answers import Answer, error, reply
 from tests.upstream_shapes import message, response
 from tests.upstream_state import StatefulUpstream
@@ -64,6 +64,7 @@ async def blob(served: House, uri: str) -> tuple[str | None, bytes]:
     return contents.mime_type, b64decode(contents.blob)
 
 
+@both_eras
 async def test_a_small_image_is_shown_linked_and_readable(hosted: House, up: StatefulUpstream) -> None:
     up.say([message("A square."), drawn(SMALL)])
     result = await hosted.result("generate", input="Draw a square.", tools=DRAW)
@@ -172,13 +173,13 @@ async def test_the_bytes_stand_in_no_resource_but_the_artifacts(hosted: House, u
 
 
 async def test_an_image_goes_on_being_readable_after_a_restart_and_a_cleanup_of_jobs(
-    up: StatefulUpstream, era: Era, tmp_path: Path
+    up: StatefulUpstream, tmp_path: Path
 ) -> None:
     given = told(tmp_path, **openai(up.base_url))
     up.say([drawn(SMALL)])
-    async with house(given, era) as before:
+    async with house(given) as before:
         (made,) = (await before.call("generate", input="Draw.", session="s", tools=DRAW))["artifacts"]
-    async with house(given, era) as after:
+    async with house(given) as after:
         assert await blob(after, made["uri"]) == ("image/png", SMALL)
         await after.call("cleanup", all=True, kinds=["jobs"], dry_run=False, confirm=True)
         assert (await after.call("poll"))["jobs"] == []
@@ -197,8 +198,8 @@ async def test_an_artifact_is_its_owners_alone(hosted: House, up: StatefulUpstre
             await hosted.client.read_resource(f"artifact://{nothing}")
 
 
-async def test_what_is_replayed_still_has_the_image(up: StatefulUpstream, era: Era, tmp_path: Path) -> None:
-    async with house(told(tmp_path, **openai(up.base_url)), era) as served:
+async def test_what_is_replayed_still_has_the_image(up: StatefulUpstream, tmp_path: Path) -> None:
+    async with house(told(tmp_path, **openai(up.base_url))) as served:
         up.say([drawn(SMALL)])
         await served.call("generate", input="Draw.", session="s", store=False, tools=DRAW)
         await served.call("generate", input="Larger.", session="s", store=False)
@@ -216,6 +217,7 @@ CODE = [{"type": "code_interpreter", "container": {"type": "auto"}}]
 CONTENT = "/v1/containers/cntr_1/files/cfile_1/content"
 
 
+@both_eras
 async def test_a_file_of_the_code_interpreter_is_kept_before_its_container_is_gone(
     hosted: House, up: StatefulUpstream
 ) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import Era, House, house, openai, told
+from tests.serving import House, house, openai, told
 from tests.upstream_answers import error
 from tests.upstream_shapes import function_call, message, reasoning
 from tests.upstream_state import StatefulUpstream
@@ -175,9 +175,9 @@ async def test_a_session_that_stops_storing_is_replayed_and_may_store_again(
 
 
 @pytest.fixture
-async def forgetful(up: StatefulUpstream, era: Era, tmp_path: Path):
+async def forgetful(up: StatefulUpstream, tmp_path: Path):
     """The server of a user of a compatible server, which remembers nothing."""
-    async with house(told(tmp_path, **openai(up.base_url, RESPONSES_MCP_BACKEND="compatible")), era) as served:
+    async with house(told(tmp_path, **openai(up.base_url, RESPONSES_MCP_BACKEND="compatible"))) as served:
         yield served
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import Era, House, house, openai, told
+from tests.serving import House, both_eras, house, openai, told
 from tests.upstream_answers import reply
 from tests.upstream_shapes import page
 from tests.upstream_state import StatefulUpstream
@@ -11,6 +11,7 @@ from tests.web import Web
 ORDER = {"type": "function", "name": "order", "parameters": {"type": "object", "properties": {}}}
 
 
+@both_eras
 async def test_the_answer_stands_in_both_places_with_ids_and_tokens(hosted: House, up: StatefulUpstream) -> None:
     up.say("Blue.")
     result = await hosted.result("generate", input="Name a colour.")
@@ -81,11 +82,11 @@ async def test_a_session_goes_on_from_its_last_response_with_its_instructions(
     assert second["usage"]["cached_tokens"] > 0
 
 
-async def test_a_session_is_still_there_after_a_restart(up: StatefulUpstream, tmp_path: Path, era: Era) -> None:
+async def test_a_session_is_still_there_after_a_restart(up: StatefulUpstream, tmp_path: Path) -> None:
     given = told(tmp_path, **openai(up.base_url))
-    async with house(given, era) as before:
+    async with house(given) as before:
         await before.call("generate", input="one", session="s")
-    async with house(given, era) as after:
+    async with house(given) as after:
         assert (await after.call("generate", input="two", session="s"))["text"] == "Turn 2: two"
 
 
@@ -214,6 +215,7 @@ async def test_a_string_that_looks_like_json_stays_a_string(hosted: House, up: S
     assert up.posts()[0].json["instructions"] == "null"
 
 
+@both_eras
 async def test_a_text_over_the_limit_is_cut_at_a_sentence_and_linked(hosted: House, up: StatefulUpstream) -> None:
     whole = f"A{'n' * 80} of some length. " * 1300
     up.say(whole)

@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,22 +112,27 @@ def with_socket(allowed: Path, monkeypatch: pytest.MonkeyPatch) -> socket.socket
     return listening
 
 
+WAYS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "file_ask": lambda named: {"question": "What?", "files": [named]},
+    "vector_search": lambda named: {"store": "s", "paths": [named], "query": "secret"},
+    "generate": lambda named: {"input": "What?", "images": [named]},
+    "structured_extract": lambda named: {"schema": {"type": "object"}, "files": [named]},
+    "start_background": lambda named: {"input": "What?", "files": [named]},
+}
+AS_FILE_ASK = ("structured_extract", "start_background")
+"""Their files take the way of those of ``file_ask``: a few names show that."""
+
+
 async def test_no_name_of_a_file_leads_out(
     hosted: House, up: StatefulUpstream, allowed: Path, with_socket: socket.socket
 ) -> None:
     with with_socket:
-        for source, rule in ATTACKS.items():
+        for number, (source, rule) in enumerate(ATTACKS.items()):
             named = form(source, allowed)
-            for tool, arguments in {
-                "file_ask": {"question": "What?", "files": [named]},
-                "vector_search": {"store": "s", "paths": [named], "query": "secret"},
-                "generate": {"input": "What?", "images": [named]},
-                "structured_extract": {"schema": {"type": "object"}, "files": [named]},
-                "start_background": {"input": "What?", "files": [named]},
-            }.items():
-                if tool == "generate" and is_glob(source):
+            for tool, arguments in WAYS.items():
+                if (tool == "generate" and is_glob(source)) or (tool in AS_FILE_ASK and number % 10):
                     continue
-                sentence, _ = await hosted.refused(tool, **arguments)
+                sentence, _ = await hosted.refused(tool, **arguments(named))
                 assert rule in sentence, (tool, source, sentence)
                 assert SECRET not in sentence
     assert up.requests == []

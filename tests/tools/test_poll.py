@@ -4,12 +4,13 @@ from pathlib import Path
 import pytest
 from mcp.types import TextContent
 
-from tests.serving import Era, House, house, text_of, told
+from tests.serving import House, both_eras, house, text_of, told
 from tests.upstream_answers import error, stream
 from tests.upstream_shapes import text_events
 from tests.upstream_state import StatefulUpstream
 
 
+@both_eras
 async def test_a_call_that_takes_longer_than_the_wait_detaches_and_is_collected(
     hosted: House, up: StatefulUpstream
 ) -> None:
@@ -67,13 +68,11 @@ async def test_a_running_job_of_the_embedded_engine_shows_its_text_so_far(embedd
     await embedded.call("cancel", ids=[job["job_id"]])
 
 
-async def test_what_had_arrived_before_a_stream_broke_off_is_not_lost(
-    up: StatefulUpstream, era: Era, tmp_path: Path
-) -> None:
+async def test_what_had_arrived_before_a_stream_broke_off_is_not_lost(up: StatefulUpstream, tmp_path: Path) -> None:
     begun = text_events("Half of an answer")
     up.on("POST", "/v1/responses", stream(begun[: len(begun) // 2 + 1], ends="reset"))
     # A server that keeps nothing cannot be asked how it ended.
-    async with house(told(tmp_path, OPENAI_BASE_URL=up.base_url, RESPONSES_MCP_MODEL="llama"), era) as served:
+    async with house(told(tmp_path, OPENAI_BASE_URL=up.base_url, RESPONSES_MCP_MODEL="llama")) as served:
         result = await served.result("generate", input="Hi")
         assert result.is_error
         assert result.structured_content is None

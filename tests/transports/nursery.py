@@ -102,8 +102,7 @@ def nursery() -> Generator[Nursery]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
         command = [sys.executable, "-m", "tests.transports.nursery", str(theirs.fileno())]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
-        with Popen(command, pass_fds=[theirs.fileno()], env=environment) as process:
+        with Popen(command, pass_fds=[theirs.fileno()]) as process:
             theirs.close()
             try:
                 yield Nursery(ours)

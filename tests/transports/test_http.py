@@ -9,14 +9,12 @@ from mcp.client.sse import sse_client
 
 from mcp_server.errors import ConfigurationError
 from mcp_server.transports.http import check_bind
-from tests.serving import Era, openai
-from tests.transports.process import launched, served, variables
+from tests.serving import Era, both_eras, openai
+from tests.transports.process import MEASURED, launched, served, variables
 from tests.upstream_state import StatefulUpstream
 
-eras = pytest.mark.parametrize("era", ["auto", "legacy"])
 
-
-@eras
+@both_eras
 @pytest.mark.parametrize("transport", ["http", "sse"])
 async def test_the_official_client_gets_an_answer_with_progress(
     up: StatefulUpstream, tmp_path: Path, era: Era, transport: str
@@ -40,7 +38,10 @@ async def test_the_official_client_gets_an_answer_with_progress(
 
 
 async def test_only_names_of_this_machine_are_answered(up: StatefulUpstream, tmp_path: Path) -> None:
-    async with served(variables(tmp_path, **openai(up.base_url)), "http") as address, httpx2.AsyncClient() as http:
+    async with (
+        served(variables(tmp_path, **MEASURED, **openai(up.base_url)), "http") as address,
+        httpx2.AsyncClient() as http,
+    ):
         body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
         accept = {"Accept": "application/json, text/event-stream"}
         for path in ("/mcp", "/messages/?session_id=0"):
@@ -72,12 +73,11 @@ async def test_a_refused_bind_ends_with_1(tmp_path: Path) -> None:
 
 async def test_a_taken_port_ends_with_1(tmp_path: Path, up: StatefulUpstream) -> None:
     taken = up.base_url.rsplit(":", 1)[1].removesuffix("/v1")
-    async with launched(variables(tmp_path), "serve", "--transport", "http", "--port", taken) as wire:
+    async with launched(variables(tmp_path, **MEASURED), "serve", "--transport", "http", "--port", taken) as wire:
         assert await wire.gone() == 1
 
 
-@eras
-@pytest.mark.parametrize("transport", ["http", "sse"])
+@pytest.mark.parametrize(("transport", "era"), [("http", "auto"), ("sse", "legacy")])
 async def test_sigterm_lets_a_call_in_flight_finish_and_takes_no_new_ones(
     up: StatefulUpstream, tmp_path: Path, era: Era, transport: str
 ) -> None:
@@ -104,7 +104,7 @@ async def test_sigterm_lets_a_call_in_flight_finish_and_takes_no_new_ones(
                 pause.set()
 
     with anyio.fail_after(90):
-        environment = variables(tmp_path, **openai(up.base_url))
+        environment = variables(tmp_path, **MEASURED, **openai(up.base_url))
         async with anyio.create_task_group() as tasks, served(environment, transport) as address:
             tasks.start_soon(use, address)
             await in_flight.wait()
@@ -129,7 +129,7 @@ async def test_sigterm_cancels_a_call_that_does_not_end(up: StatefulUpstream, tm
             except MCPError as error:
                 told.append(error)
 
-    environment = variables(tmp_path, **openai(up.base_url))
+    environment = variables(tmp_path, **MEASURED, **openai(up.base_url))
     with anyio.fail_after(90):
         async with anyio.create_task_group() as tasks, served(environment, "http") as address:
             tasks.start_soon(call, address)
