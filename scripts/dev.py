@@ -136,7 +136,8 @@ def timed(command: list[object], name: str) -> tuple[int, float]:
 
 def run(command: list[object], *, check: bool = False, **variables: str) -> int:
     """Run a command in the project's folder, with ``variables`` in its environment; returns its exit code."""
-    environment = {**os.environ, **variables}
+    # The tests start dozens of processes; without bytecode each would compile everything anew.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", **variables}
     return subprocess.run([str(part) for part in command], cwd=ROOT, env=environment, check=check).returncode
 
 

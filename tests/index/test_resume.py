@@ -37,8 +37,12 @@ def edited(folder: Path) -> None:
         (folder / name).write_text("new")
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["before it is done", "after it is done"])
-@pytest.mark.parametrize("how", ["fails", "is cancelled"])
+# Cut off before a request is done, a cancelled update leaves what a failed one leaves.
+@pytest.mark.parametrize(
+    ("how", "late"),
+    [("fails", False), ("fails", True), ("is cancelled", True)],
+    ids=["fails before it is done", "fails after it is done", "is cancelled after it is done"],
+)
 async def test_whichever_request_an_update_breaks_off_at_the_next_one_goes_on(
     store: Store, folder: Path, how: str, late: bool
 ) -> None:

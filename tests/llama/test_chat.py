@@ -6,7 +6,9 @@ from contextlib import aclosing
 import anyio
 import jsonschema
 import pytest
+from structlog.testing import capture_logs
 
+from mcp_server.backends.llama import chat
 from mcp_server.backends.llama.backend import LlamaBackend
 from mcp_server.backends.llama.chat import Reply
 from mcp_server.errors import UpstreamError
@@ -16,7 +18,7 @@ from tests.llama.test_tools import ADD, WEATHER
 
 pytestmark = pytest.mark.engine
 
-SHORT = {"max_output_tokens": 24}
+SHORT = {"max_output_tokens": 8}
 STORY = "Tell me a long story about a fox."
 BOB = "Bob is 42 years old and lives in Oslo. Write it as JSON."
 
@@ -179,12 +181,14 @@ async def test_an_input_that_is_too_long_names_both_sizes(backend):
     assert "holds 8192" in failure.message
 
 
-async def test_reading_a_long_input_is_told_on_the_way(backend):
-    async with aclosing(backend.respond(said("word " * 1100))) as events:
+async def test_reading_a_long_input_is_told_on_the_way(backend, monkeypatch):
+    monkeypatch.setattr(chat, "LONG_INPUT", 64)
+    await answer_of(backend, said("hi", params={"max_output_tokens": 1}))  # the engine runs
+    async with aclosing(backend.respond(said("word " * 120))) as events:
         told = [await anext(events), await anext(events)]
     assert isinstance(told[0], Created)
     assert isinstance(told[1], Activity)
-    assert told[1].message.startswith("Reading the input: 0 % of 11")
+    assert told[1].message.startswith("Reading the input: 0 % of 1")
 
 
 def test_progress_of_reading_leaves_out_what_was_cached():
@@ -207,18 +211,20 @@ async def test_tokens_are_counted_as_the_engine_will_count_them(backend, home):
 
 async def test_calls_that_do_not_fit_side_by_side_wait_for_each_other(home):
     backend = LlamaBackend(home, context_tokens=256)
-    layouts = [said(f"{n} " + f"word{n} " * 40, params={"max_output_tokens": 12}) for n in range(3)]
+    layouts = [said(f"{n} " + f"word{n} " * 32, params={"max_output_tokens": 4}) for n in range(3)]
     answers = {}
 
     async def ask(n: int) -> None:
         answers[n] = await answer_of(backend, layouts[n])
 
     try:
-        async with anyio.create_task_group() as tasks:
-            for n in range(3):
-                tasks.start_soon(ask, n)
+        with capture_logs() as logged:
+            async with anyio.create_task_group() as tasks:
+                for n in range(3):
+                    tasks.start_soon(ask, n)
     finally:
         await backend.close()
+    assert "engine_crowded" in {line["event"] for line in logged}
     assert [answers[n].status in ("completed", "incomplete") for n in range(3)] == [True] * 3
 
 

@@ -13,7 +13,7 @@ from tests.serving import House
 
 pytestmark = pytest.mark.engine
 
-PLACES = "river mountain harbour village bridge forest meadow tunnel castle market garden valley island tower lake mill"
+PLACES = "river mountain harbour village bridge forest meadow tunnel"
 MANUAL = " ".join(f"Rule {number}: call a {place} by its name." for number, place in enumerate(PLACES.split()))
 POEM = "Sing of copper kettles, of seven grey geese and of nothing else at all."
 NUMBER = {"type": "integer", "minimum": 0, "maximum": 99}
@@ -66,7 +66,7 @@ async def test_what_is_told_as_cached_is_what_the_engine_reused(embedded: House,
         return usage
 
     first = await turn("trip", "Where to?", instructions=MANUAL)
-    assert first["input_tokens"] > 180
+    assert first["input_tokens"] > 90
     second = await turn("trip", "And then?")
     stranger = await turn("poem", "Begin.", instructions=POEM)
     await embedded.call("sessions", action="fork", session="trip", to="detour")

@@ -7,6 +7,7 @@ from pathlib import Path
 import anyio
 import pytest
 from mcp import MCPError
+from structlog.testing import capture_logs
 
 from tests.serving import House, house, openai, told
 from tests.upstream_answers import error, web_page
@@ -126,7 +127,9 @@ async def test_a_bug_in_a_tool_is_told_without_its_words(hosted: House, monkeypa
         raise RuntimeError("secret detail")
 
     monkeypatch.setattr("mcp_server.tools.shared.check_options", broken)
-    words, about = await hosted.refused("generate", input="Hi", options={"top_p": 1})
+    with capture_logs() as logged:
+        words, about = await hosted.refused("generate", input="Hi", options={"top_p": 1})
+    assert [line["tool"] for line in logged if line["event"] == "tool_crashed" and line["exc_info"]] == ["generate"]
     assert about["code"] == "internal"
     assert "secret" not in words
     assert "its log says more" in words

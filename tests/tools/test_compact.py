@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from mcp_server.turns import compaction
 from tests.serving import House, house, openai, text_of, told
 from tests.upstream_answers import error, reply
 from tests.upstream_shapes import function_call, response
@@ -119,14 +122,17 @@ async def test_a_summary_that_is_cut_off_takes_nothings_place(up: StatefulUpstre
         assert shown["sessions"][0]["head"] == first["response_id"]
 
 
-async def test_where_there_is_no_compaction_the_model_writes_a_summary(embedded: House) -> None:
+async def test_where_there_is_no_compaction_the_model_writes_a_summary(
+    embedded: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compaction, "EMBEDDED_TOKENS", 40)
     await embedded.call("generate", input="My name is Ada.", session="s", max_output_tokens=16)
     done = await embedded.call("sessions", action="compact", session="s")
-    compaction = done["compaction"]
-    assert compaction["status"] in ("completed", "incomplete")
-    assert compaction["usage"]["output_tokens"] <= 512
+    summary = done["compaction"]
+    assert summary["status"] in ("completed", "incomplete")
+    assert summary["usage"]["output_tokens"] <= 40
     after = await embedded.call("generate", input="And now?", session="s", max_output_tokens=8)
     shown = await embedded.call("sessions", action="get", session="s")
     went_on = [turn["response_id"] for turn in shown["turns"]]
     assert went_on[-1] == after["response_id"]
-    assert compaction["response_id"] in went_on
+    assert summary["response_id"] in went_on

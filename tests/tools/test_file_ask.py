@@ -131,7 +131,7 @@ async def test_the_embedded_engine_reads_text_documents_and_pdf(embedded: House)
         put(embedded, "c.docx", made.docx("Plan", "The meeting is on Thursday.")),
         pdf(embedded, "d.pdf", "The meeting is on Wednesday.", "It starts at nine."),
     ):
-        done = await embedded.call("file_ask", question="When is the meeting?", files=[str(path)], max_output_tokens=24)
+        done = await embedded.call("file_ask", question="When is the meeting?", files=[str(path)], max_output_tokens=4)
         assert done["text"]
         assert done["files"][0]["sent_as"] == "text"
         assert done["usage"]["input_tokens"] > 30

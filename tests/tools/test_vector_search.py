@@ -176,6 +176,6 @@ async def test_the_embedded_index_searches_by_meaning_and_words(embedded: House)
     assert 0 < best["score"] <= 1
     result = await embedded.result("vector_search", store="notes", query="railway")
     assert result.content[0].text.startswith("[")  # type: ignore[union-attr]
-    answered = await embedded.call("vector_search", store="notes", query="railway", answer=True, max_output_tokens=20)
+    answered = await embedded.call("vector_search", store="notes", query="railway", answer=True, max_output_tokens=4)
     assert answered["text"]
     assert answered["citations"][0]["path"].endswith(".md")

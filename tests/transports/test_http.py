@@ -1,4 +1,5 @@
 import asyncio
+from itertools import product
 from pathlib import Path
 
 import anyio
@@ -9,32 +10,33 @@ from mcp.client.sse import sse_client
 
 from mcp_server.errors import ConfigurationError
 from mcp_server.transports.http import check_bind
-from tests.serving import Era, both_eras, openai
+from tests.serving import Era, openai
 from tests.transports.process import MEASURED, launched, served, variables
 from tests.upstream_state import StatefulUpstream
 
 
-@both_eras
-@pytest.mark.parametrize("transport", ["http", "sse"])
-async def test_the_official_client_gets_an_answer_with_progress(
-    up: StatefulUpstream, tmp_path: Path, era: Era, transport: str
+async def test_the_official_client_gets_an_answer_with_progress_in_both_eras_over_http_and_sse(
+    up: StatefulUpstream, tmp_path: Path
 ) -> None:
     said: list[str] = []
 
     async def note(progress: float, total: float | None, message: str | None) -> None:
         said.append(message or "")
 
+    eras: list[Era] = ["auto", "legacy"]
     with anyio.fail_after(90):
-        async with served(variables(tmp_path, **openai(up.base_url)), transport) as address:
-            target = f"{address}/mcp" if transport == "http" else sse_client(f"{address}/sse")
-            async with Client(target, mode=era) as client:
-                assert len((await client.list_tools()).tools) == 9
-                result = await client.call_tool("generate", {"input": "Hi", "session": "s"}, progress_callback=note)
-                again = await client.call_tool("generate", {"input": "More", "session": "s"})
-    assert result.structured_content is not None
-    assert again.structured_content is not None
-    assert again.structured_content["text"] == "Turn 2: More"
-    assert said
+        async with served(variables(tmp_path, **openai(up.base_url)), "http") as address:
+            for session, (era, transport) in enumerate(product(eras, ["http", "sse"])):
+                target = f"{address}/mcp" if transport == "http" else sse_client(f"{address}/sse")
+                async with Client(target, mode=era) as client:
+                    assert len((await client.list_tools()).tools) == 9
+                    for turn, text in enumerate(("Hi", "More"), 1):
+                        said.clear()
+                        arguments = {"input": text, "session": str(session)}
+                        result = await client.call_tool("generate", arguments, progress_callback=note)
+                        assert result.structured_content is not None
+                        assert result.structured_content["text"] == f"Turn {turn}: {text}"
+                        assert said, (era, transport)
 
 
 async def test_only_names_of_this_machine_are_answered(up: StatefulUpstream, tmp_path: Path) -> None:
