@@ -341,6 +341,12 @@ SEES = Profile(images=True)
 FETCHES = Profile(images=True, file_urls=True)
 
 
+async def test_images_by_url_have_the_limit_too(roots: Roots, web: Web) -> None:
+    urls = [web.page(f"/{number}.png", PIXEL + bytes(18_000_000), "image/png") for number in range(3)]
+    with pytest.raises(InvalidArgument, match=rf"more than 50 MB with {urls[2]}"):
+        await image_parts(urls, roots, FETCHES, Fetcher(web.network))
+
+
 @pytest.mark.parametrize(
     ("head", "media_type"),
     [

@@ -87,6 +87,21 @@ async def test_calls_at_once_upload_once_in_one_process_and_in_two(backend: Taki
     assert await store.objects.all(SCOPE, CLAIM) == []
 
 
+async def test_what_another_process_has_just_uploaded_is_not_uploaded_again(
+    backend: Taking, store: Store, other: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = store.objects.add
+
+    async def late(wanted: KeptObject) -> KeptObject:
+        if wanted.kind == CLAIM:
+            assert await ask(Uploads(), backend, other) == "file-1"
+        return await add(wanted)
+
+    monkeypatch.setattr(store.objects, "add", late)
+    assert await ask(Uploads(), backend, store) == "file-1"
+    assert backend.began == 1
+
+
 async def test_a_process_that_died_does_not_hold_the_others_up_for_long(backend: Taking, store: Store) -> None:
     moment = time.time() - CLAIM_SECONDS
     claim = KeptObject(
@@ -134,12 +149,19 @@ async def test_an_upload_that_fails_is_not_remembered(backend: Taking, store: St
 async def test_a_cancelled_upload_that_ends_soon_is_remembered(backend: Taking, store: Store) -> None:
     uploads = Uploads()
     backend.gate = anyio.Event()
+
+    async def end_soon() -> None:
+        with anyio.CancelScope(shield=True):
+            await anyio.wait_all_tasks_blocked()
+            backend.gate.set()
+
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(ask, uploads, backend, store)
         while not backend.began:
             await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(end_soon)
+        await anyio.lowlevel.checkpoint()
         tasks.cancel_scope.cancel()
-        backend.gate.set()
     assert await ask(uploads, backend, store) == "file-1"
     assert backend.began == 1
 

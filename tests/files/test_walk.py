@@ -78,6 +78,12 @@ def test_an_ignored_file_that_is_named_is_taken(folder: Path) -> None:
     assert below(folder / "out") == ["b.log", "c.tmp"]
 
 
+def test_an_ignored_folder_that_is_named_is_gone_through(folder: Path) -> None:
+    fill(folder, ".git/config", "out/b.log", "out/deep/c.md")
+    rules(folder, "*.log", "out/")
+    assert below(folder / "out") == ["b.log", "deep/c.md"]
+
+
 def test_a_pattern_that_names_nothing_takes_nothing_ignored(folder: Path) -> None:
     fill(folder, "a.log", "out/b.md", "d.md")
     rules(folder, "*.log", "out/")

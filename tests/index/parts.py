@@ -21,6 +21,11 @@ from mcp_server.store.protocol import Store
 
 SCOPE = Scope(owner="local", backend="test")
 SIZE = 256
+TEXTS = {
+    "cars.md": "# Vehicles\nThe red automobile needs new tyres.\n",
+    "health/doctor.txt": "A physician visits the village on Mondays.\n",
+    "code/retry.py": "def maxRetries(count):\n    return count * 2\n",
+}
 SYNONYMS = {"car": "automobile", "cars": "automobile", "doctor": "physician", "sick": "physician"}
 
 
@@ -231,9 +236,14 @@ class Hosted:
 
 
 async def fill(
-    index: SearchIndex, *paths: Path, scope: Scope = SCOPE, name: str = "docs", **attributes: Any
+    index: SearchIndex,
+    *paths: Path,
+    scope: Scope = SCOPE,
+    name: str = "docs",
+    filing: Filing | None = None,
+    **attributes: Any,
 ) -> dict[str, Any]:
-    return await file(index, Filing(attributes=attributes), *paths, scope=scope, name=name)
+    return await file(index, filing or Filing(attributes=attributes), *paths, scope=scope, name=name)
 
 
 async def file(
@@ -241,6 +251,12 @@ async def file(
 ) -> dict[str, Any]:
     report = await index.update(scope, name, paths, filing, quiet)
     return {name: value for name, value in report.model_dump().items() if value}
+
+
+async def names(index: SearchIndex, *queries: str, scope: Scope = SCOPE, **options: Any) -> list[str]:
+    """Which files a search finds."""
+    result = await index.search(scope, "docs", queries, **options)
+    return [passage.filename for passage in result.passages]
 
 
 async def kept(store: Store) -> set[str]:

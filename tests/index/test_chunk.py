@@ -84,6 +84,12 @@ def test_the_pieces_are_the_whole_text_once_and_each_passage_has_those_in_it(lin
         assert all(cut.pieces[place].split("\n")[0] in chunk.text for place in places)
 
 
+def test_a_passage_in_which_no_piece_begins_has_the_one_that_reaches_into_it() -> None:
+    cut = text_chunks("f", "ten bytes\n" * 81, Chunking(tokens=200, overlap=0))
+    assert [len(piece) for piece in cut.pieces] == [500, 310]
+    assert cut.places == [[0, 1], [1]]
+
+
 def test_passages_have_the_size_and_overlap_asked_for() -> None:
     text = "".join(f"{number:07}\n" for number in range(1, 201))
     cut = text_chunks("f", text, Chunking(tokens=100, overlap=20))

@@ -13,43 +13,7 @@ from mcp_server.index.search import SearchIndex, open_index
 from mcp_server.model.value import Scope
 from mcp_server.store.protocol import Store
 from tests.files.parts import PIXEL, pdf
-from tests.index.parts import SCOPE, Embedding, quiet
-
-TEXTS = {
-    "cars.md": "# Vehicles\nThe red automobile needs new tyres.\n",
-    "health/doctor.txt": "A physician visits the village on Mondays.\n",
-    "code/retry.py": "def maxRetries(count):\n    return count * 2\n",
-}
-
-
-@pytest.fixture
-def backend() -> Embedding:
-    return Embedding()
-
-
-@pytest.fixture
-def index(backend: Embedding, store: Store) -> SearchIndex:
-    return open_index(backend.as_backend(), store, backend.as_backend())
-
-
-@pytest.fixture
-def texts(folder: Path) -> Path:
-    for name, text in TEXTS.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(text)
-    return folder
-
-
-async def fill(
-    index: SearchIndex, *paths: Path, scope: Scope = SCOPE, filing: Filing | None = None, **attributes: Any
-) -> dict[str, Any]:
-    report = await index.update(scope, "docs", paths, filing or Filing(attributes=attributes), quiet)
-    return {name: value for name, value in report.model_dump().items() if value}
-
-
-async def names(index: SearchIndex, *queries: str, scope: Scope = SCOPE, **options: Any) -> list[str]:
-    result = await index.search(scope, "docs", queries, **options)
-    return [passage.filename for passage in result.passages]
+from tests.index.parts import SCOPE, TEXTS, Embedding, fill, names, quiet
 
 
 async def test_an_update_adds_then_only_does_what_changed(index: SearchIndex, backend: Embedding, texts: Path) -> None:

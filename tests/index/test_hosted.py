@@ -289,6 +289,33 @@ async def test_a_search_passes_its_options_on_and_brings_paths_and_lines_back(
     assert backend.searches[-1] == ("vs_1", ["one"], {"max_num_results": 10})
 
 
+async def test_the_same_bytes_are_found_under_the_name_they_have_in_the_store_searched(
+    index: SearchIndex, folder: Path
+) -> None:
+    for name in ("a.md", "b.md"):
+        (folder / name).write_text("same")
+        await fill(index, folder / name, name=f"store of {name}")
+    for name in ("a.md", "b.md"):
+        (found,) = (await index.search(SCOPE, f"store of {name}", ["same"])).passages
+        assert (found.filename, found.path) == (name, str(folder / name))
+
+
+async def test_a_search_that_is_refused_says_why_as_long_as_the_store_is_there(
+    index: SearchIndex, backend: Hosted, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise UpstreamError("No such ranker.", kind="invalid_request", http_status=400)
+
+    (folder / "a.md").write_text("Alpha.")
+    await fill(index, folder)
+    monkeypatch.setattr(backend, "search", refuse)
+    with pytest.raises(UpstreamError, match="No such ranker"):
+        await index.search(SCOPE, "docs", ["alpha"])
+    backend.attached_files.clear()
+    with pytest.raises(NotThere, match="gone upstream"):
+        await index.search(SCOPE, "docs", ["alpha"])
+
+
 async def test_a_backend_that_searches_by_itself_is_told_what_and_where(
     index: SearchIndex, backend: Hosted, folder: Path
 ) -> None:

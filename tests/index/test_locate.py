@@ -46,6 +46,13 @@ async def test_a_long_passage_of_another_place_is_not_taken_for_the_one_that_beg
     assert await located(path, digest, other) is None
 
 
+async def test_words_that_stand_far_behind_the_passage_do_not_make_it_longer(folder: Path) -> None:
+    first = " ".join(f"first{number}" for number in range(20))
+    last = " ".join(f"last{number}" for number in range(8))
+    path, digest = saved(folder, "a.md", f"{first}\n" + "between\n" * 200 + f"{last}\n")
+    assert await located(path, digest, f"{first} {last}") == Place(lines="1")
+
+
 async def test_text_without_spaces_is_found_too(folder: Path) -> None:
     path, digest = saved(folder, "a.md", "第一行\n終了の条件は三十日前の通知です\n")
     assert await located(path, digest, "三十日前の通知") == Place(lines="2")

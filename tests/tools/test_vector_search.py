@@ -85,6 +85,13 @@ async def test_a_reader_is_told_what_became_of_the_files_and_what_to_do(hosted: 
     assert failed.startswith(f"not indexed: {docs}/tool.bin looks binary")
 
 
+async def test_of_many_files_that_cannot_be_indexed_some_are_named_and_all_counted(hosted: House) -> None:
+    for number in range(51):
+        (hosted.app.roots.folders[0] / f"{number}.bin").write_bytes(bytes(range(256)))
+    index = (await hosted.call("vector_search", store="notes", paths=["."]))["index"]
+    assert (len(index["failed"]), index["failed_count"]) == (50, 51)
+
+
 async def test_indexing_that_takes_longer_than_the_wait_goes_on_with_the_next_call(
     hosted: House, up: StatefulUpstream
 ) -> None:
