@@ -25,10 +25,10 @@ def open_calls(output: Sequence[JsonObject]) -> Iterator[tuple[JsonObject, ToolC
 
     Not among them is what the upstream runs itself: a shell in its container, its own search for tools.
     """
-    answered = {item.get("call_id") for item in output if str(item.get("type")).endswith("_output")}
+    answered = {_text(item.get("call_id")) for item in output if str(item.get("type")).endswith("_output")}
     for item in output:
         call_id = _text(item.get("call_id")) or _text(item.get("id"))
-        if item.get("type") in _ASKED and call_id not in answered and not _hosted(item):
+        if _text(item.get("type")) in _ASKED and call_id not in answered and not _hosted(item):
             yield item, _call(item, call_id)
 
 

@@ -110,7 +110,10 @@ class Backend(Protocol):
         ...
 
     def respond(self, layout: Layout) -> AsyncGenerator[Event]:
-        """Send the request and yield what happens, ``Finished`` last. Close the generator to stop the work upstream."""
+        """Send the request and yield what happens, ``Finished`` or ``Accepted`` last.
+
+        Closing the generator stops the work upstream, unless it is a background response.
+        """
         ...
 
     def body(self, layout: Layout) -> JsonObject:
@@ -118,7 +121,10 @@ class Backend(Protocol):
         ...
 
     def resume(self, response_id: str, after: int | None) -> AsyncGenerator[Event]:
-        """A background response's stream after the event ``after``, None for all of it (profile ``resume``)."""
+        """A background response's stream after the event ``after``, None for all of it (profile ``resume``).
+
+        Its id is known: it begins without ``Created``.
+        """
         ...
 
     async def retrieve(self, response_id: str) -> Answer:
@@ -126,7 +132,10 @@ class Backend(Protocol):
         ...
 
     async def cancel(self, response_id: str) -> Answer:
-        """Cancel a background response (profile ``background``); idempotent."""
+        """Cancel a background response (profile ``background``); idempotent.
+
+        Returns it as it is then: it may have completed before, or still be going.
+        """
         ...
 
     async def delete(self, response_id: str) -> bool:

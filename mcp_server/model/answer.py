@@ -131,6 +131,8 @@ class Answer(Frozen):
 
     ``output`` keeps the raw output items for replay, unknown ones too. ``failure`` is set when ``status`` is failed.
     ``conversation`` is the upstream conversation the response was added to, ``found`` what its file search gave.
+    One that has not ended has ``steps``, what was done so far in one line each, and ``poll_after_seconds`` where the
+    upstream says how long to wait before it is asked again.
     """
 
     status: Status
@@ -149,6 +151,8 @@ class Answer(Frozen):
     incomplete_reason: str | None = None
     usage: Usage | None = None
     output: list[JsonObject] = []
+    steps: list[str] = []
+    poll_after_seconds: float | None = None
     files: list[SentFile] = []
     extracted: Extracted | None = None
     cache_key: str | None = None

@@ -1,4 +1,4 @@
-"""What a backend tells while it answers. ``Finished`` is the last event, and there is exactly one."""
+"""What a backend tells while it answers. The last event is ``Finished`` or ``Accepted``, and there is exactly one."""
 
 from typing import TypeAlias
 
@@ -30,6 +30,12 @@ class Activity(Frozen):
     message: str
 
 
+class Step(Frozen):
+    """Something that was done on the way, in one line for a person or a model: 'searched the web for "tides"'."""
+
+    text: str
+
+
 class Cursor(Frozen):
     """How far the stream came (``sequence_number``); a resumed stream starts after it.
 
@@ -46,4 +52,13 @@ class Finished(Frozen):
     answer: Answer
 
 
-Event: TypeAlias = Created | TextDelta | Thought | Activity | Cursor | Finished
+class Accepted(Frozen):
+    """The backend works on it and does not tell how: whoever has the id asks how it ends.
+
+    ``answer`` has not ended, and is as far as the response is; its ``poll_after_seconds`` is when to ask first.
+    """
+
+    answer: Answer
+
+
+Event: TypeAlias = Created | TextDelta | Thought | Activity | Step | Cursor | Finished | Accepted

@@ -148,6 +148,8 @@ async def _job(app: App, scope: Scope, name: str) -> str | None:
     if not jobs:
         return None
     told: JsonObject = jobs[0].model_dump(mode="json", exclude={"scope", "worker", "lease_until", "answer"})
+    request = await app.store.jobs.request(jobs[0].id)
+    told["request"] = request and request.model_dump(mode="json")
     answer = jobs[0].answer
     told["answer"] = answer and {
         **answer.model_dump(exclude={"output"}),

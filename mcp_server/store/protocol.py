@@ -9,23 +9,28 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from mcp_server.model.answer import Answer, Failure, Status
-from mcp_server.model.document import Chunk, IndexedFile
-from mcp_server.model.job import Job
+from mcp_server.model.job import Job, Progress
+from mcp_server.model.request import TurnRequest
 from mcp_server.model.session import KeptObject, Session, Turn
 from mcp_server.model.spending import DaySpent, Spending, Spent
 from mcp_server.model.value import Scope
+from mcp_server.store.index_protocol import Index
 
 
 class Jobs(Protocol):
     """The table that every paid call goes through."""
 
-    async def admit(self, job: Job) -> Job:
+    async def admit(self, job: Job, request: TurnRequest) -> Job:
         """Insert ``job`` with the next ``seq`` and return it, or return the job that already has its ``request_key``.
 
         Raises:
             Conflict: that key is taken by a job with another fingerprint. Exactly one of several racing callers
                 inserts; the others get its job. A job that failed has given its key free.
         """
+        ...
+
+    async def request(self, job_id: str) -> TurnRequest | None:
+        """What the job is to send, under the name that its session has by now; None when there is no such job."""
         ...
 
     async def keyed(self, scope: Scope, request_key: str) -> Job | None:
@@ -45,12 +50,14 @@ class Jobs(Protocol):
         job_id: str,
         *,
         worker: str | None = None,
-        sent: bool | None = None,
+        sent: bool = False,
         response_id: str | None = None,
         cursor: int | None = None,
+        progress: Progress | None = None,
     ) -> bool:
         """Record what is known while the job runs; None leaves a value as it is.
 
+        ``sent`` counts one more request that may have left; with a ``response_id`` all of them have been ``heard``.
         Returns False, and records nothing, when it has ended or is not (any more) that of the ``worker`` named.
         """
         ...
@@ -68,8 +75,20 @@ class Jobs(Protocol):
         """End the job, append ``turns``, move its session's head to the last of them, and add ``spent`` to the ledger.
 
         All of it is one transaction. The session is created if it is not there; its conversation, instructions and
-        model become those of the last turn. A job that has already ended is returned unchanged and nothing is written.
+        model become those of the last turn. A job that has already ended is returned unchanged and nothing is written,
+        unless it ended as ``unknown`` and its answer is here after all: a process that was asleep may bring it late.
         """
+        ...
+
+    async def bank(self, job_id: str, *, turns: Sequence[Turn], spent: Sequence[Spending]) -> None:
+        """Keep what a job that is to send another request was answered so far, as ``settle`` would.
+
+        Nothing is written when it has ended.
+        """
+        ...
+
+    async def banked(self, job_id: str) -> list[Turn]:
+        """The turns that were kept of the job, oldest first."""
         ...
 
     async def find(self, scope: Scope, ids: Sequence[str]) -> list[Job]:
@@ -130,7 +149,7 @@ class Sessions(Protocol):
         ...
 
     async def rename(self, scope: Scope, name: str, to: str) -> None:
-        """Rename it, in its turns, its unfinished jobs and the ledger too.
+        """Rename it, in its turns, its jobs and the ledger too.
 
         Raises:
             NotThere: no such session.
@@ -200,70 +219,6 @@ class Objects(Protocol):
 
     async def delete(self, scope: Scope, kind: str, key: str) -> bool:
         """Forget it; False when there was none."""
-        ...
-
-
-class Index(Protocol):
-    """The files of each vector store and, for the embedded index, their passages with text and vectors."""
-
-    async def files(self, scope: Scope, store: str, file_ids: Sequence[str] | None = None) -> list[IndexedFile]:
-        """The store's files by path; with ``file_ids`` those alone."""
-        ...
-
-    async def located(self, scope: Scope, file_ids: Sequence[str]) -> list[IndexedFile]:
-        """The caller's indexed files with these ids, in whichever store; one may stand in several."""
-        ...
-
-    async def replace(
-        self, scope: Scope, file: IndexedFile, chunks: Sequence[Chunk], vectors: Sequence[bytes] = ()
-    ) -> None:
-        """Put the file and its passages in place of what stood at its store and path, in one transaction.
-
-        ``vectors`` are little-endian float32: for each chunk one vector, or several one after another, all of one
-        length and one model; or none at all (a hosted store keeps its own).
-        """
-        ...
-
-    async def drop(self, scope: Scope, store: str, file_ids: Sequence[str]) -> int:
-        """Remove files and their passages. Returns how many files went."""
-        ...
-
-    async def remove(self, scope: Scope, store: str, path: str) -> None:
-        """Remove the file at that path alone; another path with the same file id stays."""
-        ...
-
-    async def outdate(self, scope: Scope, store: str, *, vectors: bool) -> None:
-        """Take every file for changed (its hash becomes empty), and with ``vectors`` forget the passages' vectors.
-
-        Until its file is put again a passage is found as before, without a vector by its words alone.
-        """
-        ...
-
-    async def match(
-        self, scope: Scope, store: str, words: Sequence[str], limit: int, file_ids: Sequence[str] | None = None
-    ) -> list[tuple[int, float]]:
-        """Ids and scores (larger is better) of the passages that hold any of ``words``, by BM25, best first.
-
-        Words are compared by their stem, without case and accents. ``file_ids`` limits the search to these files.
-        """
-        ...
-
-    async def nearest(
-        self,
-        scope: Scope,
-        store: str,
-        vector: Sequence[float],
-        limit: int,
-        file_ids: Sequence[str] | None = None,
-    ) -> list[tuple[int, float]]:
-        """Ids and cosines of the passages nearest to ``vector`` (of length 1), best first.
-
-        A passage with several vectors counts by its nearest. What another process has put is found at once.
-        """
-        ...
-
-    async def chunks(self, scope: Scope, store: str, ids: Sequence[int]) -> list[Chunk]:
-        """The passages with these ids, in the order asked for."""
         ...
 
 

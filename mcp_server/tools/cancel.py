@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from mcp_server.model.job import Job
 from mcp_server.model.value import JsonObject
 from mcp_server.tools.poll import find_jobs
 from mcp_server.tools.result import fields
@@ -24,23 +25,34 @@ class CancelResult(Output):
 
     def render(self) -> str:
         """One line a job."""
-        lines = [f"{job['job_id']}: {job['status']}" for job in self.jobs]
+        lines = [_line(job) for job in self.jobs]
         return "\n".join([*lines, *(f"{lost}: not found" for lost in self.not_found or ())])
 
 
 async def cancel(call: Call, arguments: CancelArguments) -> CancelResult:
     """Stop each that still runs; one that has ended is reported as it ended."""
     jobs, lost = await find_jobs(call, arguments.ids)
-    ended = [await call.app.turns.cancel(call.scope, job.id) for job in jobs]
-    shown: list[JsonObject] = [
-        {
-            "job_id": job.id,
-            "status": job.status,
-            **({"usage": usage} if (usage := fields(job, call.app.now()).get("usage")) else {}),
-        }
-        for job in ended
-    ]
+    ended = await call.app.turns.cancel(call.scope, jobs)
+    shown = [_describe(call, job) for job in ended]
     return CancelResult(jobs=shown, not_found=lost) if lost else CancelResult(jobs=shown)
+
+
+def _describe(call: Call, job: Job) -> JsonObject:
+    shown: JsonObject = {"job_id": job.id, "status": job.status}
+    if usage := fields(job, call.app.now()).get("usage"):
+        shown["usage"] = usage
+    if job.failure:
+        shown["error"] = job.failure.message
+    if not job.ended:
+        shown["stopping"] = "the upstream has not confirmed it yet; it is tried until it does, poll shows the end"
+    return shown
+
+
+def _line(job: JsonObject) -> str:
+    told = [job["status"], job.get("error"), job.get("stopping")]
+    if usage := job.get("usage"):
+        told.append("{input_tokens} tokens in, {output_tokens} out".format_map(usage))
+    return f"{job['job_id']}: " + " \u00b7 ".join(part for part in told if part)
 
 
 TOOL = Tool(

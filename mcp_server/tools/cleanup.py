@@ -118,7 +118,7 @@ async def _gather(call: Call) -> list[Item]:
     """Everything of the caller's, the dependent things first: a job and a session may name a response."""
     store, scope = call.app.store, call.scope
     items = [
-        Item(id=job.id, kind="jobs", at=job.created_at, session=job.request.session, delete=_job(call, job.id))
+        Item(id=job.id, kind="jobs", at=job.created_at, session=job.session, delete=_job(call, job.id))
         for job in await store.jobs.recent(scope, 0.0)
     ]
     items += [

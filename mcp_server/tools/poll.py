@@ -4,20 +4,26 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from mcp_server.model.job import Job
+from mcp_server.model.job import Job, Progress
 from mcp_server.model.value import JsonObject
-from mcp_server.tools.result import failure_of, fields, partial_text, poll_after, result_of
+from mcp_server.tools.result import failure_of, fields, partial_text, poll_after, result_of, watcher
 from mcp_server.tools.shared import WaitSeconds
 from mcp_server.tools.spec import READS, Arguments, Call, Link, Output, Tool
 
 DAY_SECONDS = 86_400.0
 
 
+ROOM = 100_000
+"""Characters of results in one poll, the newest first: what does not fit is there for a poll of its own."""
+SO_FAR = 4_000
+"""Characters of a text that is still being written: its end, which is what has changed since the last poll."""
+
+
 class PollArguments(Arguments):
-    """Which jobs, and how long to wait for a change."""
+    """Which jobs, and how long to wait for an end."""
 
     ids: list[str] | None = Field(default=None, description="Job or response ids; absent: all of the last day")
-    wait_seconds: WaitSeconds = Field(default=0, description="Wait up to this long for a change")
+    wait_seconds: WaitSeconds = Field(default=0, description="Wait up to this long for one to end")
 
 
 class PollResult(Output):
@@ -40,11 +46,19 @@ class PollResult(Output):
 
 
 async def poll(call: Call, arguments: PollArguments) -> PollResult:
-    """Look, or wait for a change and look then."""
+    """Look, or wait for an end and look then."""
     jobs, lost = await find_jobs(call, arguments.ids)
     if arguments.wait_seconds:
-        jobs = await call.app.turns.wait_any(jobs, arguments.wait_seconds)
-    shown = [await describe(call, job) for job in jobs]
+        jobs = await call.app.turns.wait_any(jobs, arguments.wait_seconds, watcher(call))
+    shown: list[JsonObject] = []
+    room = ROOM
+    for job in reversed(jobs):
+        one = describe(call, job)
+        size = len(str(one.get("result", "")))
+        # A single one is always shown: its text is cut by itself.
+        shown.append(_without_result(one) if shown and size > room else one)
+        room -= size
+    shown.reverse()
     return PollResult(jobs=shown, not_found=lost) if lost else PollResult(jobs=shown)
 
 
@@ -54,28 +68,45 @@ async def find_jobs(call: Call, ids: Sequence[str] | None) -> tuple[list[Job], l
         return await call.app.store.jobs.recent(call.scope, call.app.now() - DAY_SECONDS), []
     jobs = await call.app.store.jobs.find(call.scope, ids)
     known = {job.id for job in jobs} | {job.response_id for job in jobs}
-    return jobs, [name for name in ids if name not in known]
+    return jobs, [name for name in dict.fromkeys(ids) if name not in known]
 
 
-async def describe(call: Call, job: Job) -> JsonObject:
+def describe(call: Call, job: Job) -> JsonObject:
     """One job for a caller."""
     end = job.ended_at or call.app.now()
     shown: JsonObject = {
         "job_id": job.id,
         "status": job.status,
-        "tool": job.request.tool,
+        "tool": job.tool,
         "created_at": round(job.created_at, 3),
         "elapsed_seconds": round(max(0.0, end - job.created_at), 1),
     }
     if not job.ended:
+        if job.response_id:
+            shown["response_id"] = job.response_id
         if progress := call.app.turns.progress(job):
-            shown["progress"] = progress.model_dump(exclude_none=True)
+            shown["progress"] = _progress(progress, job)
         return {**shown, "poll_after_seconds": poll_after(job, call.app.now())}
     if failure := failure_of(job):
         shown["error"] = failure.model_dump(exclude_none=True)
         if not partial_text(job):
             return shown
     return {**shown, "result": fields(job, call.app.now())}
+
+
+def _progress(progress: Progress, job: Job) -> JsonObject:
+    written, activity = progress.text_so_far, progress.activity
+    if job.cancel_requested:
+        activity = "stopping"
+    if len(written) > SO_FAR:
+        written = f"\u2026{written[-SO_FAR:]}"
+    told = {**progress.model_dump(exclude_none=True), "text_so_far": written, "activity": activity}
+    return {name: value for name, value in told.items() if value or name in ("events", "text_so_far")}
+
+
+def _without_result(job: JsonObject) -> JsonObject:
+    kept = {name: value for name, value in job.items() if name != "result"}
+    return {**kept, "result_omitted": "too much for one poll; poll this id alone"}
 
 
 def _line(job: JsonObject) -> str:
@@ -86,9 +117,13 @@ def _line(job: JsonObject) -> str:
         return f"{head}: {error['message']}{arrived}"
     if result:
         return f"{head}\n{result_of(result).render()}"
+    if omitted := job.get("result_omitted"):
+        return f"{head}; its result is {omitted}"
     progress = job.get("progress", {})
-    said = [progress.get("activity"), progress.get("text_so_far")]
-    return "\n".join([f"{head}; poll again in {job['poll_after_seconds']:g} s", *(text for text in said if text)])
+    lines = [f"{head}; poll again in {job['poll_after_seconds']:g} s, or with wait_seconds", progress.get("activity")]
+    lines += [f"- {step}" for step in progress.get("steps", ())]
+    lines += [progress.get("reasoning_summary"), progress.get("text_so_far")]
+    return "\n".join(text for text in lines if text)
 
 
 TOOL = Tool(
@@ -96,7 +131,7 @@ TOOL = Tool(
     title="Collect results",
     description=(
         "Progress and results of detached calls and background jobs, also after a restart. Without ids: all your "
-        "unfinished and recent jobs. wait_seconds waits for a change, so that few polls are needed."
+        "unfinished and recent jobs. wait_seconds waits for an end, so that few polls are needed."
     ),
     annotations=READS,
     arguments=PollArguments,

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema
@@ -12,12 +12,11 @@ from mcp_server.errors import CallFailed
 from mcp_server.files.urls import linked
 from mcp_server.model.answer import Answer, Artifact, Failure, Usage
 from mcp_server.model.document import Found
-from mcp_server.model.job import Job
+from mcp_server.model.job import Job, Progress
 from mcp_server.model.request import TurnRequest
 from mcp_server.model.value import JsonObject
 from mcp_server.tools.shared import TurnArguments
 from mcp_server.tools.spec import Call, Link, Output
-from mcp_server.turns.live import Progress
 
 MAX_TEXT = 100_000
 """Characters of text in a result: clients break on results beyond 1 MiB."""
@@ -184,17 +183,23 @@ async def pay(
         seen = await call.app.turns.preview(call.scope, request)
         return _given({"status": "dry_run", **seen.model_dump()})
 
-    async def watch(progress: Progress) -> None:
-        written = f": {len(progress.text_so_far)} characters" if progress.text_so_far else ""
-        await call.report(f"{progress.activity or 'waiting for the model'}{written}")
-
     default = call.app.settings.wait_seconds if wait_seconds is None else wait_seconds
     wait = default if arguments.wait_seconds is None else arguments.wait_seconds
-    job = await call.app.turns.run(call.scope, request, wait, watch)
+    job = await call.app.turns.run(call.scope, request, wait, watcher(call))
     if failure := failure_of(job):
         raise CallFailed(failure, job.id, partial_text(job))
     given = fields(job, call.app.now())
     return {**given, "requests_sent": job.answer.attempts} if job.answer and job.answer.attempts > 1 else given
+
+
+def watcher(call: Call) -> Callable[[Progress], Awaitable[None]]:
+    """Tells the caller how a job goes."""
+
+    async def watch(progress: Progress) -> None:
+        written = f": {len(progress.text_so_far)} characters" if progress.text_so_far else ""
+        await call.report(f"{progress.activity or 'waiting for the model'}{written}")
+
+    return watch
 
 
 def failure_of(job: Job) -> Failure | None:
@@ -216,8 +221,8 @@ def partial_text(job: Job) -> str | None:
 def fields(job: Job, now: float) -> JsonObject:
     """The shared result of a job as it is ``now``, ended or not; unset fields are left out."""
     answer = job.answer
-    handle = {"job_id": job.id} if not job.ended or job.request.background else {}
-    base: JsonObject = {"status": job.status, **handle, "session": job.request.session, "response_id": job.response_id}
+    handle = {"job_id": job.id} if not job.ended or job.background else {}
+    base: JsonObject = {"status": job.status, **handle, "session": job.session, "response_id": job.response_id}
     if answer is None:
         waiting = {} if job.ended else {"poll_after_seconds": poll_after(job, now)}
         return _given({**base, **waiting})
@@ -247,9 +252,11 @@ def fields(job: Job, now: float) -> JsonObject:
 
 
 def poll_after(job: Job, now: float) -> float:
-    """Seconds after which asking again is worth it: longer the longer the job has been running."""
-    age = now - job.created_at
-    return 2.0 if age < 30 else 5.0 if age < 300 else 15.0
+    """Seconds after which asking again is worth it: half as long as the job has been running, up to a minute.
+
+    So a job of an hour is asked about some sixty times and not two thousand, and its end is seen soon all the same.
+    """
+    return float(min(60, max(2, round((now - job.created_at) / 2))))
 
 
 def _artifact(artifact: Artifact) -> JsonObject:

@@ -1,11 +1,9 @@
-"""The requests of one job: laid out, sent, listened to, and kept as turns of the conversation.
+"""The requests of one job: laid out, sent, and kept as turns of the conversation.
 
-What may have been sent is never sent again. A stream that breaks off is read on where the backend can, else the
-backend is asked how it ended; only a refusal that proves that nothing was done is answered with another request.
+What may have been sent is never sent again; only a refusal that proves that nothing was done is answered with another
+request.
 """
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from dataclasses import replace
 
 import structlog
@@ -13,8 +11,7 @@ import structlog
 from mcp_server.errors import ServerError, UpstreamError
 from mcp_server.files.content import message_parts
 from mcp_server.files.roots import Roots
-from mcp_server.model.answer import Answer, SentFile
-from mcp_server.model.events import Activity, Created, Cursor, Event, Finished
+from mcp_server.model.answer import Answer, SentFile, Usage
 from mcp_server.model.job import Job
 from mcp_server.model.request import Layout, TurnRequest
 from mcp_server.model.session import KeptObject, Turn
@@ -25,11 +22,11 @@ from mcp_server.turns.caching import kept_for
 from mcp_server.turns.forgotten import forget_lost
 from mcp_server.turns.ground import Ground
 from mcp_server.turns.layout import NEW, Plan, lay_out, left_out, next_try, with_parts
+from mcp_server.turns.listen import Listener
 from mcp_server.turns.live import Live
 from mcp_server.turns.made_files import with_files
 from mcp_server.turns.past import Past, look_back
 from mcp_server.turns.pricing import tier
-from mcp_server.turns.recover import TakenOver, ask_upstream, interrupted
 from mcp_server.turns.sources import with_sources
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("responses_mcp.turns")
@@ -44,20 +41,20 @@ CHAIN = "chain"
 class Exchange:
     """What one job says and hears. ``turns`` and ``spent`` are what its settling writes down."""
 
-    def __init__(self, ground: Ground, job: Job, live: Live) -> None:
+    def __init__(self, ground: Ground, job: Job, request: TurnRequest, live: Live) -> None:
         self.turns: list[Turn] = []
         self.spent: list[Spending] = []
         self._ground = ground
         self._job = job
-        self._request = job.request
-        self._live = live
+        self._request = request
+        self._listener = Listener(ground, job, live)
         self._past = Past()
         self._parent: str | None = None
         self._items: list[JsonObject] = []
         self._files: list[SentFile] = []
         self._warnings: list[str] = []
         self._began = 0.0
-        self._answered = False
+        self._answered: Answer | None = None
 
     async def plan(self) -> Plan:
         """Look back, read the files, and lay the request out."""
@@ -104,18 +101,28 @@ class Exchange:
         """Send an answer back with what is wrong with it."""
         chained = self._ground.backend.profile.chain and plan.layout.store
         layout = next_try(plan.layout, answer, message, chained=chained)
+        # What was answered is paid for: it is kept before the next request may end this process.
+        await self._ground.store.jobs.bank(self._job.id, turns=self.turns, spent=self.spent)
+        self.turns, self.spent = [], []
         plan = replace(plan, layout=layout)
         return plan, await self._remember(await self._send(layout), plan)
 
     async def recover(self, response_id: str) -> tuple[Plan, Answer]:
         """The answer to what a process that is gone has sent."""
-        answer = await self._catch_up(response_id, background=self._request.background)
+        answer = await self._listener.catch_up(response_id, background=self._request.background)
         if "conversation" in self._request.params:
             params = {**self._request.params, "conversation": answer.conversation}
             self._request = self._request.model_copy(update={"params": params})
-        self._answered = True
+        self._answered = answer
+        banked = await self._ground.store.jobs.banked(self._job.id)
         plan = await self.plan()
-        return plan, await self._remember(answer, plan)
+        for turn in banked:
+            if turn.response_id == response_id:
+                return plan, answer.model_copy(update={"usage": turn.usage})
+            self._parent = turn.response_id
+        answer = await self._remember(answer, plan)
+        used = sum((turn.usage for turn in banked if turn.usage), answer.usage or Usage())
+        return plan, answer.model_copy(update={"usage": used})
 
     def warn(self, words: str) -> None:
         """Tell the caller something beside the answer."""
@@ -201,7 +208,7 @@ class Exchange:
             past=self._past,
             profile=ground.backend.profile,
             scope=self._job.scope,
-            model=await ground.model(self._request),
+            model=await self._model(),
             keep=ground.keep,
             forgotten=forgotten,
         )
@@ -209,53 +216,18 @@ class Exchange:
             return plan
         return replace(plan, layout=plan.layout.model_copy(update={"cache_key": ground.shards.place(key)}))
 
+    async def _model(self) -> str | None:
+        """The model to ask; of an answer that is there, the one that gave it."""
+        if self._answered:
+            return self._request.model or self._answered.model
+        return await self._ground.model(self._request)
+
     async def _send(self, layout: Layout) -> Answer:
-        """Send one request. From here on the job can never be sent again by somebody else."""
         backend = self._ground.backend
-        if not await self._ground.store.jobs.note(self._job.id, worker=self._ground.worker, sent=True):
-            raise TakenOver
-        self._live.response_id = self._live.cursor = None
         if self._request.compact and backend.profile.compact:
+            await self._listener.leave()
             return await backend.compact(layout)
-        try:
-            async with aclosing(backend.respond(layout)) as events:
-                return await self._listen(events, resumable=layout.background)
-        except UpstreamError as error:
-            known = self._live.response_id
-            if error.outcome != "unknown" or not known or not (backend.profile.stored and layout.store):
-                raise
-            self._live.tell(Activity(message="the stream broke off; asking the backend how it ended"))
-            return await self._catch_up(known, background=layout.background)
-
-    async def _catch_up(self, response_id: str, *, background: bool) -> Answer:
-        """Read a background response's stream on from where it broke off, as long as that leads on; else ask."""
-        backend, live = self._ground.backend, self._live
-        while background and backend.profile.resume:
-            before = live.cursor
-            try:
-                async with aclosing(backend.resume(response_id, before)) as events:
-                    return await self._listen(events, resumable=True)
-            except UpstreamError as error:
-                _log.info("stream_not_resumed", job=self._job.id, code=error.kind, after=before)
-                if live.cursor == before:
-                    break
-        return await ask_upstream(self._ground, response_id, patient=background)
-
-    async def _listen(self, events: AsyncGenerator[Event], *, resumable: bool) -> Answer:
-        jobs = self._ground.store.jobs
-        async for event in events:
-            match event:
-                case Finished():
-                    return event.answer
-                case Created():
-                    # Durable before anybody is told: with this id the response can be asked about after a crash.
-                    await jobs.note(self._job.id, response_id=event.response_id)
-                case Cursor(mark=True) if resumable:
-                    await jobs.note(self._job.id, cursor=event.sequence)
-                case _:
-                    pass
-            self._live.tell(event)
-        raise interrupted("The backend ended its stream without an answer")
+        return await self._listener.send(layout)
 
     async def _remember(self, answer: Answer, plan: Plan) -> Answer:
         """Keep what was said and what it cost."""

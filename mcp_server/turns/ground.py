@@ -51,7 +51,7 @@ class Line:
     @contextmanager
     def joined(self, job: Job) -> Generator[Callable[[], bool]]:
         """Stand in the line of the job's session; yields what tells whether it is the first there."""
-        place = job.scope, job.request.session
+        place = job.scope, job.session
         line = self._waiting[place]
         line.add(job.seq)
         try:

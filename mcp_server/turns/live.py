@@ -1,41 +1,43 @@
 """A job as the process that runs it sees it: the text so far, what it is doing, and who waits for it."""
 
+from collections import deque
+
 import anyio
 
-from mcp_server.model.events import Activity, Created, Cursor, Event, Finished, TextDelta, Thought
-from mcp_server.model.job import Job
-from mcp_server.model.value import Frozen
+from mcp_server.model.answer import Answer
+from mcp_server.model.events import Accepted, Activity, Created, Cursor, Event, Finished, Step, TextDelta, Thought
+from mcp_server.model.job import Job, Progress
 
-
-class Progress(Frozen):
-    """How far a running job is. ``events`` counts what the backend has told so far."""
-
-    events: int = 0
-    text_so_far: str = ""
-    reasoning_summary: str = ""
-    activity: str | None = None
+STEPS = 50
+"""How many of the last steps are remembered."""
+NAME_SECONDS = 10.0
+"""How long a job that is to be stopped may wait for the id under which the upstream can be told to stop."""
 
 
 class Live:
-    """One running job.
+    """One running job, from where ``job`` says that it is.
 
     ``scope`` stops it; ``stopped`` says that a caller wanted that (a shutdown does not set it). ``response_id`` is the
-    running request's, once the backend has accepted it; ``cursor`` is how far its stream was read. ``settled`` is
-    the job as it ended in the store.
+    running request's, once the backend has accepted it; ``cursor`` is how far its stream was read. ``nameless`` says
+    that work has begun upstream that would go on without us, and whose id we do not know yet. ``settled`` is the job as
+    it ended in the store.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, job: Job) -> None:
+        known = job.progress or Progress()
         self.scope = anyio.CancelScope()
         self.done = anyio.Event()
         self.stopped = False
-        self.response_id: str | None = None
-        self.cursor: int | None = None
+        self.nameless = False
+        self.response_id = job.response_id
+        self.cursor = job.cursor
         self.settled: Job | None = None
         self._changed: anyio.Event | None = None
-        self._events = 0
-        self._text: list[str] = []
-        self._thoughts: list[str] = []
-        self._activity: str | None = None
+        self._events = known.events
+        self._text = [known.text_so_far]
+        self._thoughts = [known.reasoning_summary]
+        self._activity = known.activity
+        self._steps = deque(known.steps, STEPS)
 
     @property
     def progress(self) -> Progress:
@@ -43,8 +45,9 @@ class Live:
         return Progress(
             events=self._events,
             text_so_far="".join(self._text),
-            reasoning_summary="".join(self._thoughts),
+            reasoning_summary="".join(self._thoughts).strip(),
             activity=self._activity,
+            steps=list(self._steps),
         )
 
     def tell(self, event: Event) -> None:
@@ -58,20 +61,37 @@ class Live:
                 self._activity = "thinking"
             case Activity():
                 self._activity = event.message
+            case Step():
+                self._steps.append(event.text)
             case Created():
-                self.response_id = event.response_id
+                self._named(event.response_id)
             case Cursor():
                 # Nothing that anybody waits for.
                 self.cursor = event.sequence
                 return
-            case Finished():
+            case Finished() | Accepted():
                 pass
         self._events += 1
         self.wake()
 
+    def look(self, answer: Answer) -> None:
+        """Take in a response as it was found when it was asked about."""
+        self._text = [answer.text] if answer.text else self._text
+        self._thoughts = [answer.reasoning_summary] if answer.reasoning_summary else self._thoughts
+        self._steps = deque(answer.steps, STEPS) if answer.steps else self._steps
+        queued = answer.status == "queued"
+        self.tell(Activity(message="waiting in the upstream's queue" if queued else "working upstream"))
+
+    def sending(self, *, nameless: bool) -> None:
+        """A request is about to leave; what was told of the one before says nothing of it."""
+        self.nameless = nameless
+        self.response_id = self.cursor = None
+
     def start_over(self, why: str) -> None:
-        """Forget the text of an answer that is being asked for again."""
+        """Forget what was told of an answer that is being asked for, or told, again."""
         self._text.clear()
+        self._thoughts.clear()
+        self._steps.clear()
         self.tell(Activity(message=why))
 
     def wake(self) -> None:
@@ -92,6 +112,16 @@ class Live:
         self.wake()
 
     def stop(self) -> None:
-        """A caller wants it stopped."""
+        """A caller wants it stopped. What has no name yet gets a moment to get one: without it, it could not be."""
+        if self.stopped:
+            return
         self.stopped = True
-        self.scope.cancel()
+        if self.nameless:
+            self.scope.deadline = anyio.current_time() + NAME_SECONDS
+        else:
+            self.scope.cancel()
+
+    def _named(self, response_id: str) -> None:
+        self.response_id, self.nameless = response_id, False
+        if self.stopped:
+            self.scope.cancel()

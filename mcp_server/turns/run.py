@@ -6,82 +6,109 @@ import structlog
 from mcp_server.errors import InternalError, ServerError, StoreError, UpstreamError
 from mcp_server.model.answer import Answer, Failure, Status, Usage
 from mcp_server.model.job import Job
-from mcp_server.model.request import Extraction
+from mcp_server.model.request import Extraction, TurnRequest
 from mcp_server.schemas.check import read, repair_message
 from mcp_server.schemas.strict import Prepared
 from mcp_server.turns.exchange import Exchange
 from mcp_server.turns.ground import LEASE_SECONDS, Ground
 from mcp_server.turns.layout import Plan
 from mcp_server.turns.live import Live
-from mcp_server.turns.recover import TakenOver, interrupted
+from mcp_server.turns.recover import PATIENCE_SECONDS, TakenOver, interrupted, stop_upstream
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("responses_mcp.turns")
+
+LOST_REPAIR = "The server stopped while this answer was with the model for repair; it was not sent again."
 
 
 class Run:
     """One job on its way. Make it, await ``to_the_end``, throw it away."""
 
-    def __init__(self, ground: Ground, job: Job, live: Live) -> None:
+    def __init__(self, ground: Ground, job: Job, request: TurnRequest, live: Live) -> None:
         self._ground = ground
         self._job = job
+        self._request = request
         self._live = live
-        self._exchange = Exchange(ground, job, live)
+        self._exchange = Exchange(ground, job, request, live)
 
     async def to_the_end(self) -> None:
         """Bring the job to its end, whatever that is; afterwards it is settled in the store or let go of.
 
-        A caller's cancellation settles it as cancelled; a shutdown lets go of it, for the next process to take over.
+        A caller's cancellation stops it, upstream too; a shutdown lets go of it, for the next process to take over.
         """
+        live = self._live
         try:
-            with self._live.scope:
+            with live.scope:
                 await self._settled()
+            if live.stopped and not live.settled:
+                await self._stopped()
         except StoreError as error:
             # Nothing may be said of the job that the store does not hold; it is let go of below, if that can be.
             _log.error("job_not_settled", job=self._job.id, reason=error.message)
         finally:
             with anyio.CancelScope(shield=True):
                 await self._let_go()
-            self._live.finish()
+            live.finish()
 
-    async def _let_go(self) -> None:
-        if self._live.done.is_set():
+    async def _stopped(self) -> None:
+        """A caller wants the job stopped: end it, upstream too where it would go on without us."""
+        job = await self._mine()
+        if job is None:
+            return
+        if not job.background or not self._ground.backend.profile.background or not job.sent:
+            await self._settle("cancelled", answer=self._partial())
             return
         try:
-            await self._stop()
+            if job.response_id is None or job.heard < job.sent:
+                raise interrupted("The job was stopped before the upstream had given it an id; it may still run there")
+            answer = await stop_upstream(
+                self._ground, self._live, job.response_id, until=job.created_at + PATIENCE_SECONDS
+            )
+        except UpstreamError as error:
+            await self._settle("unknown", answer=self._partial(), failure=error.failure())
+            return
+        if answer.status in ("completed", "incomplete"):
+            # It was faster than the cancellation, and is paid for.
+            self._job = job
+            await self._settled()
+        else:
+            stopped = answer.model_copy(update={"status": "cancelled", "failure": None})
+            await self._settle("cancelled", answer=self._exchange.booked(stopped))
+
+    async def _mine(self) -> Job | None:
+        """The job as it is by now; None when it has ended or is another process's."""
+        ground = self._ground
+        found = await ground.store.jobs.find(self._job.scope, [self._job.id])
+        if not found or found[0].ended:
+            return None
+        if found[0].worker in (None, ground.worker):
+            return found[0]
+        if self._live.stopped:
+            await ground.store.jobs.ask_cancel(self._job.scope, self._job.id)
+        return None
+
+    async def _let_go(self) -> None:
+        """Leave nothing unfinished that this process has in hand."""
+        if self._live.settled:
+            return
+        try:
+            if job := await self._mine():
+                await self._leave(job)
         except StoreError as error:
             # The lease runs out by itself, and whoever takes the job over asks how it ended.
             _log.error("job_not_let_go", job=self._job.id, reason=error.message)
 
-    async def _stop(self) -> None:
-        """The job's task was cancelled: by a caller (``live.stopped``) or because the server is shutting down."""
-        ground, live, jobs = self._ground, self._live, self._ground.store.jobs
-        found = await jobs.find(self._job.scope, [self._job.id])
-        job = found[0] if found else self._job
-        if job.worker not in (None, ground.worker):
-            # It is another process's by now; what becomes of it is told there.
-            if live.stopped:
-                await jobs.ask_cancel(job.scope, job.id)
-        elif live.stopped:
-            await self._settle("cancelled", answer=await self._cancelled_upstream(job))
-        elif ground.backend.profile.free or not job.sent:
-            await jobs.release(ground.worker, [job.id], requeue=True)
-        elif job.response_id and ground.backend.profile.stored:
+    async def _leave(self, job: Job) -> None:
+        """The server is shutting down: the next one goes on with the job, or it is told what is known of it."""
+        ground, profile, jobs = self._ground, self._ground.backend.profile, self._ground.store.jobs
+        if job.response_id and profile.stored and (job.background or not self._live.stopped):
             await jobs.release(ground.worker, [job.id], requeue=False)
+        elif self._live.stopped:
+            await self._settle("cancelled", answer=self._partial())
+        elif profile.free or not job.sent:
+            await jobs.release(ground.worker, [job.id], requeue=True)
         else:
             failure = interrupted("The server was stopped while this request was under way").failure()
             await self._settle("unknown", answer=self._partial(), failure=failure)
-
-    async def _cancelled_upstream(self, job: Job) -> Answer | None:
-        """Cancel a background response, with its final usage; a foreground one has stopped with its stream."""
-        backend = self._ground.backend
-        if not (job.request.background and job.response_id and backend.profile.background):
-            return self._partial()
-        try:
-            answer = await backend.cancel(job.response_id)
-        except ServerError as error:
-            _log.warning("cancel_failed", job=job.id, code=error.failure().code)
-            return None
-        return self._exchange.booked(answer).model_copy(update={"status": "cancelled"})
 
     async def _settled(self) -> None:
         try:
@@ -112,7 +139,6 @@ class Run:
             self._live.settled = await self._ground.store.jobs.settle(
                 self._job.id, status, answer=answer, failure=failure, turns=turns, spent=spent
             )
-        self._live.done.set()
 
     async def _claim(self) -> bool:
         """Wait for the job's turn: jobs of one session run one after another, in the order they were admitted.
@@ -127,6 +153,8 @@ class Run:
                     if claimed := await jobs.claim(self._job.id, ground.worker, ground.now() + LEASE_SECONDS):
                         self._job = claimed
                         self._live.wake()
+                        if claimed.cancel_requested:
+                            self._live.stop()
                         return True
                     found = await jobs.find(self._job.scope, [self._job.id])
                     if not found or found[0].ended:
@@ -137,7 +165,7 @@ class Run:
 
     async def _answer(self) -> Answer:
         plan, answer = await (self._recovered() if self._job.sent else self._asked())
-        if plan.prepared and (wanted := self._job.request.extraction):
+        if plan.prepared and (wanted := self._request.extraction):
             answer = await self._extract(plan, plan.prepared, answer, wanted)
         return self._exchange.told(answer, plan.layout)
 
@@ -152,8 +180,12 @@ class Run:
 
     async def _extract(self, plan: Plan, prepared: Prepared, answer: Answer, wanted: Extraction) -> Answer:
         """Read the answer against the caller's schema; an invalid one is sent back with its errors."""
-        extracted, asked = read(prepared, wanted.json_schema, answer), 1
-        while extracted.outcome == "invalid" and asked <= wanted.max_repairs:
+        # A job that was taken over may have been at a later request, or have sent one whose answer nobody can know.
+        extracted, asked = read(prepared, wanted.json_schema, answer), max(1, self._job.sent)
+        lost = self._job.sent > self._job.heard
+        if lost:
+            self._exchange.warn(LOST_REPAIR)
+        while extracted.outcome == "invalid" and asked <= wanted.max_repairs and not lost:
             self._live.start_over("the answer does not fit the schema; asking again")
             try:
                 plan, again = await self._exchange.again(plan, answer, repair_message(extracted.errors))

@@ -2,22 +2,23 @@
 
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from math import inf
 
 import anyio
 import structlog
 from anyio.abc import TaskGroup
 
 from mcp_server.backends.artifacts import light
-from mcp_server.errors import NotThere, StoreError
+from mcp_server.errors import StoreError
 from mcp_server.model.answer import Usage
-from mcp_server.model.job import Job
+from mcp_server.model.job import Job, Progress
 from mcp_server.model.request import TurnRequest
 from mcp_server.model.value import Frozen, JsonObject, Scope
 from mcp_server.turns import hygiene
 from mcp_server.turns.caching import kept_for
 from mcp_server.turns.ground import LEASE_SECONDS, Ground
 from mcp_server.turns.layout import check_params, lay_out, left_out, with_parts
-from mcp_server.turns.live import Live, Progress
+from mcp_server.turns.live import Live
 from mcp_server.turns.past import look_back
 from mcp_server.turns.pricing import tier
 from mcp_server.turns.run import Run
@@ -64,17 +65,20 @@ class Turns:
         job = Job(
             id=f"job_{secrets.token_urlsafe(16)}",
             scope=scope,
-            request=request,
+            tool=request.tool,
+            session=request.session,
+            background=request.background,
+            request_key=request.request_key,
             fingerprint=request.fingerprint(),
             created_at=now,
             updated_at=now,
             worker=self._ground.worker,
             lease_until=now + LEASE_SECONDS,
         )
-        admitted = await self._ground.store.jobs.admit(job)
+        admitted = await self._ground.store.jobs.admit(job, request)
         new = admitted.id == job.id
         if new:
-            self._drive(admitted)
+            self._drive(admitted, request)
         return admitted, new
 
     async def _afford(self, scope: Scope, request: TurnRequest) -> None:
@@ -129,48 +133,46 @@ class Turns:
                     await live.done.wait()
             return
         # Another process runs it: the store is the only place where its end can be seen.
-        while not job.ended:
-            await self._ground.pulse.wait(0.25)
-            found = await self._ground.store.jobs.find(job.scope, [job.id])
-            if not found:
-                return
-            job = found[0]
+        await self.wait_any([job], inf, watch)
 
-    async def wait_any(self, jobs: Sequence[Job], seconds: float) -> list[Job]:
-        """The same jobs as they are when the first of them has changed its status, or when ``seconds`` are over."""
-        before = {job.id: job.status for job in jobs}
-        if not jobs or all(job.ended for job in jobs):
-            return list(jobs)
+    async def wait_any(self, jobs: Sequence[Job], seconds: float, watch: Watch | None = None) -> list[Job]:
+        """The same jobs as they are when the first of them has ended, or when ``seconds`` are over."""
+        known = {job.id: job for job in jobs}
+        running = [job.id for job in jobs if not job.ended]
+        told: dict[str, Progress | None] = {}
         deadline = anyio.current_time() + seconds
-        while True:
-            left = deadline - anyio.current_time()
-            now = await self._ground.store.jobs.find(jobs[0].scope, list(before))
-            if left <= 0 or any(job.status != before[job.id] for job in now):
-                return now
+        while running and (left := deadline - anyio.current_time()) > 0:
             await self._ground.pulse.wait(min(left, 0.5))
+            elsewhere = [job_id for job_id in running if job_id not in self._live]
+            now = await self._ground.store.jobs.find(jobs[0].scope, elsewhere) if elsewhere else []
+            known = {**{job_id: job for job_id, job in known.items() if job_id not in elsewhere}, **_by_id(now)}
+            if len(now) < len(elsewhere) or any(job.ended for job in now):
+                break
+            for job_id in running if watch else ():
+                progress = self.progress(known[job_id])
+                if watch and progress and told.get(job_id) != progress:
+                    told[job_id] = progress
+                    await watch(progress)
+        return [known[job.id] for job in jobs if job.id in known]
 
-    async def cancel(self, scope: Scope, job_id: str, seconds: float = 10.0) -> Job:
-        """Stop a job wherever it runs, and return it as it is when it has ended or ``seconds`` are over.
-
-        Raises:
-            NotThere: the caller has no such job.
-        """
-        found = await self._ground.store.jobs.find(scope, [job_id])
-        if not found:
-            raise NotThere(f"There is no job or response {job_id!r} of yours; poll without ids lists your jobs.")
-        job = found[0]
-        if job.ended:
-            return job
-        if live := self._live.get(job.id):
-            live.stop()
-        else:
+    async def cancel(self, scope: Scope, jobs: Sequence[Job], seconds: float = 10.0) -> list[Job]:
+        """Stop jobs wherever they run; returns them as they are when all have ended or ``seconds`` are over."""
+        running = [job for job in jobs if not job.ended]
+        for job in running:
+            # Written down first: whoever has the job, now or after a crash, finds that it is to be stopped.
             await self._ground.store.jobs.ask_cancel(scope, job.id)
-        return await self.wait(job, seconds)
+            if live := self._live.get(job.id):
+                live.stop()
+        deadline = anyio.current_time() + seconds
+        now = await self._ground.store.jobs.find(scope, [job.id for job in jobs]) if running else list(jobs)
+        while any(not job.ended for job in now) and (left := deadline - anyio.current_time()) > 0:
+            now = await self.wait_any(now, left)
+        return now
 
     def progress(self, job: Job) -> Progress | None:
-        """How far the job is, when this process runs it."""
+        """How far the job is, as the process that runs it knows or has last written down."""
         live = self._live.get(job.id)
-        return live.progress if live else None
+        return live.progress if live else job.progress
 
     async def preview(self, scope: Scope, request: TurnRequest) -> Preview:
         """What ``start`` would send. Files are named, not read; nothing is sent but the question for a token count."""
@@ -197,12 +199,14 @@ class Turns:
             warnings=[*plan.warnings, *(hygiene.short(counted) if profile.prompt_cache_key else [])],
         )
 
-    def _drive(self, job: Job) -> None:
-        live = self._live[job.id] = Live()
+    def _drive(self, job: Job, request: TurnRequest) -> None:
+        live = self._live[job.id] = Live(job)
+        if job.cancel_requested:
+            live.stop()
 
         async def go() -> None:
             try:
-                await Run(self._ground, job, live).to_the_end()
+                await Run(self._ground, job, request, live).to_the_end()
             finally:
                 del self._live[job.id]
                 self._ground.pulse.beat()
@@ -229,6 +233,10 @@ class Turns:
         for job in await ground.store.jobs.take_over(
             backend.name, ground.worker, now + LEASE_SECONDS, now, again=backend.profile.free
         ):
-            if job.id not in self._live:
+            if job.id not in self._live and (request := await ground.store.jobs.request(job.id)):
                 _log.info("job_taken_over", job=job.id, sent=job.sent)
-                self._drive(job)
+                self._drive(job, request)
+
+
+def _by_id(jobs: Sequence[Job]) -> dict[str, Job]:
+    return {job.id: job for job in jobs}

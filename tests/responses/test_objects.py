@@ -78,11 +78,6 @@ async def test_an_id_cannot_leave_its_place_in_the_path(
     assert await backend.delete(response_id) is False
 
 
-async def test_a_background_response_is_cancelled(up: ScriptedUpstream, backend: ResponsesBackend) -> None:
-    up.on("POST", f"{ONE}/cancel", reply(response(status="cancelled")))
-    assert (await backend.cancel(RESPONSE_ID)).status == "cancelled"
-
-
 async def test_deleting_says_whether_there_was_anything_to_delete(
     up: ScriptedUpstream, backend: ResponsesBackend
 ) -> None:

@@ -9,7 +9,6 @@ from inline_snapshot import snapshot
 
 from mcp_server.backends.responses.backend import ResponsesBackend
 from mcp_server.backends.responses.profiles import COMPATIBLE
-from mcp_server.errors import UpstreamError
 from mcp_server.model.answer import Answer, Citation, ToolCall, Usage
 from mcp_server.model.events import Activity, Created, Cursor, Finished, TextDelta
 from tests.responses.conftest import Connect
@@ -241,17 +240,6 @@ async def test_a_server_that_does_not_stream_answers_at_once(up: ScriptedUpstrea
     assert created == Created(response_id=RESPONSE_ID)
     assert isinstance(finished, Finished)
     assert finished.answer.text == "Hi"
-
-
-async def test_a_background_response_that_does_not_stream_has_an_id_to_ask_about_and_no_end_yet(
-    up: ScriptedUpstream, backend: ResponsesBackend
-) -> None:
-    up.on(*POST, reply(response(status="queued")))
-    stream_of_events = backend.respond(layout(background=True))
-    assert await anext(stream_of_events) == Created(response_id=RESPONSE_ID)
-    with pytest.raises(UpstreamError, match="has not ended") as raised:
-        await anext(stream_of_events)
-    assert raised.value.outcome == "unknown"
 
 
 async def test_echoes_of_the_request_are_kept(up: ScriptedUpstream, backend: ResponsesBackend) -> None:

@@ -34,8 +34,8 @@ async def _append(store: Store, session: str, generation: int, acknowledged: Con
         number += 1
         name, now = f"{session}.{generation}.{number}", time.time()
         request = TurnRequest(tool="generate", input=[], session=session)
-        job = Job(id=name, scope=MINE, request=request, fingerprint="f", created_at=now, updated_at=now)
-        await store.jobs.admit(job)
+        values = {"tool": "generate", "fingerprint": "f", "created_at": now, "updated_at": now}
+        await store.jobs.admit(Job(id=name, scope=MINE, session=session, **values), request)
         turn = Turn(
             scope=MINE,
             response_id=name,

@@ -18,18 +18,17 @@ OTHERS = (Scope(owner="bob", backend="openai"), Scope(owner="ann", backend="loca
 LATER = 4e9
 
 
-def a_job(
-    job_id: str = "job_1",
-    *,
-    scope: Scope = MINE,
-    session: str | None = None,
-    key: str | None = None,
-    fingerprint: str = "f",
-    **more: Any,
-) -> Job:
-    request = TurnRequest(tool="generate", input=[{"role": "user", "content": "hi"}], session=session, request_key=key)
-    values = {"created_at": 100.0, "updated_at": 100.0, **more}
-    return Job(id=job_id, scope=scope, request=request, fingerprint=fingerprint, **values)
+HI = TurnRequest(tool="generate", input=[{"role": "user", "content": "hi"}])
+
+
+def a_job(job_id: str = "job_1", *, scope: Scope = MINE, key: str | None = None, **more: Any) -> Job:
+    values = {"created_at": 100.0, "updated_at": 100.0, "tool": "generate", "fingerprint": "f", **more}
+    return Job(id=job_id, scope=scope, request_key=key, **values)
+
+
+async def admit(store: Store, job_id: str = "job_1", **more: Any) -> Job:
+    """A job comes into the store with what it is to send."""
+    return await store.jobs.admit(a_job(job_id, **more), HI)
 
 
 def a_turn(response_id: str = "resp_1", *, scope: Scope = MINE, **more: Any) -> Turn:
@@ -67,12 +66,12 @@ async def settle(store: Store, job_id: str, *turns: Turn) -> Job:
 async def add_turns(store: Store, *turns: Turn, session: str | None = None, scope: Scope = MINE) -> None:
     """Turns come into the store with a job, as always."""
     job_id = f"for_{scope.owner}_{scope.backend}_{turns[0].response_id}"
-    await store.jobs.admit(a_job(job_id, scope=scope, session=session))
+    await admit(store, job_id, scope=scope, session=session)
     await settle(store, job_id, *turns)
 
 
 async def spend(store: Store, *lines: Spending, session: str | None = None, scope: Scope = MINE) -> None:
     """Lines of the ledger come into the store with a job, as always."""
     job_id = f"for_{scope.owner}_{scope.backend}_{session}_{lines[0].at}"
-    await store.jobs.admit(a_job(job_id, scope=scope, session=session))
+    await admit(store, job_id, scope=scope, session=session)
     await store.jobs.settle(job_id, "completed", answer=None, failure=None, spent=lines)

@@ -9,11 +9,11 @@ from tests.store.examples import (
     MINE,
     OTHERS,
     a_file,
-    a_job,
     a_line,
     a_session,
     a_turn,
     add_turns,
+    admit,
     an_object,
     chunks,
     settle,
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.parametrize("other", OTHERS, ids=["owner", "backend"])
 
 
 async def test_jobs(store: Store, other: Scope) -> None:
-    job = await store.jobs.admit(a_job(key="k"))
+    job = await admit(store, key="k")
     await store.jobs.note("job_1", response_id="resp_1")
     assert await store.jobs.find(other, ["job_1", "resp_1"]) == []
     assert await store.jobs.recent(other, 0.0) == []
@@ -36,11 +36,11 @@ async def test_jobs(store: Store, other: Scope) -> None:
 
 
 async def test_request_keys_and_sequence_numbers(store: Store, other: Scope) -> None:
-    await store.jobs.admit(a_job("job_1", key="k"))
-    theirs = await store.jobs.admit(a_job("job_2", scope=other, key="k", fingerprint="other"))
+    await admit(store, "job_1", key="k")
+    theirs = await admit(store, "job_2", scope=other, key="k", fingerprint="other")
     assert (theirs.id, theirs.seq) == ("job_2", 1)
     assert await store.jobs.keyed(other, "k") == theirs
-    await store.jobs.admit(a_job("job_3", key="mine"))
+    await admit(store, "job_3", key="mine")
     assert await store.jobs.keyed(other, "mine") is None
 
 
@@ -61,16 +61,16 @@ async def test_sessions(store: Store, other: Scope) -> None:
 async def test_a_rename_leaves_turns_and_jobs_of_the_same_name_elsewhere(store: Store, other: Scope) -> None:
     await add_turns(store, a_turn(session="s"), session="s")
     await add_turns(store, a_turn(session="s", scope=other), session="s", scope=other)
-    await store.jobs.admit(a_job(session="s"))
+    await admit(store, session="s")
     await store.sessions.rename(other, "s", "t")
     assert [turn.session for turn in await store.sessions.made(MINE)] == ["s"]
-    assert (await store.jobs.find(MINE, ["job_1"]))[0].request.session == "s"
+    assert (await store.jobs.find(MINE, ["job_1"]))[0].session == "s"
 
 
 async def test_a_name_taken_elsewhere_is_free(store: Store, other: Scope) -> None:
     await store.sessions.create(a_session("s"))
     await store.sessions.create(a_session("t", scope=other))
-    await store.jobs.admit(a_job(scope=other, session="t"))
+    await admit(store, scope=other, session="t")
     await store.sessions.rename(MINE, "s", "t")
     assert await store.sessions.get(MINE, "t")
 
@@ -96,7 +96,7 @@ async def test_forgetting_turns(store: Store, other: Scope) -> None:
 
 
 async def test_settling_files_everything_in_the_jobs_own_scope(store: Store, other: Scope) -> None:
-    await store.jobs.admit(a_job(session="s"))
+    await admit(store, session="s")
     await settle(store, "job_1", a_turn(session="s", scope=other))
     assert await store.sessions.all(other) == await store.sessions.made(other) == []
     assert [turn.scope for turn in await store.sessions.made(MINE)] == [MINE]

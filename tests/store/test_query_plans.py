@@ -12,7 +12,7 @@ from mcp_server.store.sqlite import job_statements as jobs
 
 NAMES = (
     "owner backend id ids session request_key response_id cursor sent since now worker lease_until name to head before"
-    " first gone kind key store path query limit status answer failure until again"
+    " first gone kind key store path query limit status answer failure until again progress request"
 )
 VALUES: dict[str, None] = dict.fromkeys(NAMES.split())
 SESSION, TURN, OBJECT, FILE = (
@@ -23,6 +23,8 @@ PLANS = [
     (jobs.BY_ID, ["jobs_by_id (id=?)"]),
     (jobs.CLAIM, ["jobs_by_id (id=?)", "jobs_unfinished_by_session (owner=? AND backend=? AND session=? AND seq<?)"]),
     (jobs.NOTE, ["jobs_by_id (id=?)"]),
+    (jobs.BANKED, ["turns_by_job (job_id=?)"]),
+    (jobs.REQUEST, ["sqlite_autoindex_job_requests_1 (job_id=?)", "jobs_by_id (id=?)"]),
     (jobs.END, ["jobs_by_id (id=?)"]),
     (jobs.FIND, ["(owner=? AND backend=? AND id=?)", "jobs_by_response (owner=? AND backend=? AND response_id=?)"]),
     (
@@ -41,7 +43,7 @@ PLANS = [
     (sessions.TAKEN, [SESSION, "jobs_unfinished_by_session (owner=? AND backend=? AND session=?)"]),
     (sessions.RENAME[0], [SESSION]),
     (sessions.RENAME[1], ["turns_by_session (owner=? AND backend=? AND session=?)"]),
-    (sessions.RENAME[2], ["jobs_unfinished_by_session (owner=? AND backend=? AND session=?)"]),
+    (sessions.RENAME[2], ["jobs_by_session (owner=? AND backend=? AND session=?)"]),
     (sessions.RENAME[3], ["spending_by_session (owner=? AND backend=? AND session=?)"]),
     (sessions.DELETE, [SESSION]),
     (sessions.CHAIN, [f"{TURN} (owner=? AND backend=? AND response_id=?)"]),
@@ -99,6 +101,7 @@ def test_ordered_by_the_index_itself(connection: sqlite3.Connection, statement: 
 
 
 def test_the_next_seq_is_read_from_the_end_of_an_index(connection: sqlite3.Connection) -> None:
-    more: tuple[str, ...] = ("fingerprint", "created_at", "updated_at", "ended_at", "cancel_requested", "request")
+    more: tuple[str, ...] = ("fingerprint", "created_at", "updated_at", "ended_at", "cancel_requested")
+    more = (*more, "tool", "background", "heard")
     steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {jobs.ADMIT}", VALUES | dict.fromkeys(more))]
     assert any(step.startswith("SEARCH jobs USING COVERING INDEX sqlite_autoindex_jobs_2") for step in steps)

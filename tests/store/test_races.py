@@ -7,7 +7,7 @@ from mcp_server.errors import Conflict
 from mcp_server.model.job import Job
 from mcp_server.store.protocol import Store
 from tests.store.conftest import OpenStore
-from tests.store.examples import LATER, MINE, a_file, a_job, a_session, a_turn, an_object, chunks, settle
+from tests.store.examples import HI, LATER, MINE, a_file, a_job, a_session, a_turn, admit, an_object, chunks, settle
 
 ROUNDS = 10
 
@@ -23,12 +23,12 @@ async def test_exactly_one_of_racing_callers_inserts_a_request_key(stores: list[
     for number in range(ROUNDS):
         admitted: list[Job] = []
 
-        async def admit(store: Store, job: Job, admitted: list[Job] = admitted) -> None:
-            admitted.append(await store.jobs.admit(job))
+        async def begin(store: Store, job: Job, admitted: list[Job] = admitted) -> None:
+            admitted.append(await store.jobs.admit(job, HI))
 
         async with anyio.create_task_group() as group:
             for worker, store in enumerate(stores):
-                group.start_soon(admit, store, a_job(f"job_{number}_{worker}", key=f"k{number}"))
+                group.start_soon(begin, store, a_job(f"job_{number}_{worker}", key=f"k{number}"))
         assert len(admitted) == 4
         assert len({job.id for job in admitted}) == 1
     assert len(await stores[0].jobs.recent(MINE, 0.0)) == ROUNDS
@@ -36,7 +36,7 @@ async def test_exactly_one_of_racing_callers_inserts_a_request_key(stores: list[
 
 async def test_exactly_one_of_racing_workers_claims_a_job(stores: list[Store]) -> None:
     for number in range(ROUNDS):
-        await stores[0].jobs.admit(a_job(f"job_{number}"))
+        await admit(stores[0], f"job_{number}")
         claimed: list[Job] = []
 
         async def claim(store: Store, job_id: str, worker: str, claimed: list[Job] = claimed) -> None:
@@ -52,7 +52,7 @@ async def test_exactly_one_of_racing_workers_claims_a_job(stores: list[Store]) -
 
 async def test_each_expired_job_is_taken_over_by_exactly_one_worker(stores: list[Store]) -> None:
     for number in range(40):
-        await stores[0].jobs.admit(a_job(f"job_{number}", lease_until=number % 4))
+        await admit(stores[0], f"job_{number}", lease_until=number % 4)
     taken: list[str] = []
 
     async def take(store: Store, worker: str) -> None:
@@ -88,7 +88,7 @@ async def test_exactly_one_of_racing_callers_creates_a_session(stores: list[Stor
 async def test_sixty_four_settles_at_once_all_count(stores: list[Store]) -> None:
     """Half of them on each opening, in eight sessions; no turn and no count is lost."""
     for number in range(64):
-        await stores[0].jobs.admit(a_job(f"job_{number}", session=f"s{number % 8}"))
+        await admit(stores[0], f"job_{number}", session=f"s{number % 8}")
 
     async def end(store: Store, number: int) -> None:
         job = await settle(store, f"job_{number}", a_turn(f"resp_{number}", session=f"s{number % 8}"))
@@ -103,7 +103,7 @@ async def test_sixty_four_settles_at_once_all_count(stores: list[Store]) -> None
 
 
 async def test_a_job_settled_twice_at_once_ends_once(stores: list[Store]) -> None:
-    await stores[0].jobs.admit(a_job(session="s"))
+    await admit(stores[0], session="s")
     ended: list[Job] = []
 
     async def end(store: Store, number: int) -> None:

@@ -6,7 +6,7 @@ from mcp_server.errors import Conflict, NotThere
 from mcp_server.model.answer import Usage
 from mcp_server.model.session import Session, Turn
 from mcp_server.store.protocol import Store
-from tests.store.examples import LATER, MINE, a_job, a_session, a_turn, add_turns, settle
+from tests.store.examples import LATER, MINE, a_session, a_turn, add_turns, admit, settle
 
 
 def names(turns: list[Turn]) -> list[str]:
@@ -99,18 +99,21 @@ async def test_made_turns_are_listed_oldest_first_by_session_and_age(store: Stor
 
 async def test_a_renamed_session_takes_its_turns_and_unfinished_jobs_along(store: Store) -> None:
     await add_turns(store, a_turn(session="s"), session="s")
-    await store.jobs.admit(a_job("waiting", session="s"))
+    await admit(store, "waiting", session="s")
     await store.sessions.rename(MINE, "s", "t")
     assert await store.sessions.get(MINE, "s") is None
     assert (await session_of(store, "t")).head == "resp_1"
     assert names(await store.sessions.made(MINE, session="t")) == ["resp_1"]
     [job] = await store.jobs.find(MINE, ["waiting"])
-    assert job.request.session == "t"
+    assert job.session == "t"
+    request = await store.jobs.request(job.id)
+    assert request is not None
+    assert request.session == "t"
 
 
 async def test_a_job_that_ran_through_a_rename_is_filed_under_the_new_name(store: Store) -> None:
     await store.sessions.create(a_session())
-    await store.jobs.admit(a_job(session="s"))
+    await admit(store, session="s")
     await store.jobs.claim("job_1", "w", LATER)
     await store.sessions.rename(MINE, "s", "t")
     await settle(store, "job_1", a_turn(session="s"))
@@ -120,9 +123,9 @@ async def test_a_job_that_ran_through_a_rename_is_filed_under_the_new_name(store
 
 async def test_a_rename_keeps_the_queue_of_the_session(store: Store) -> None:
     await store.sessions.create(a_session())
-    await store.jobs.admit(a_job("job_1", session="s"))
+    await admit(store, "job_1", session="s")
     await store.sessions.rename(MINE, "s", "t")
-    await store.jobs.admit(a_job("job_2", session="t"))
+    await admit(store, "job_2", session="t")
     assert await store.jobs.claim("job_2", "w", LATER) is None
 
 
@@ -141,7 +144,7 @@ async def test_a_session_is_not_renamed_onto_another(store: Store) -> None:
 
 async def test_a_session_is_not_renamed_onto_one_whose_first_job_still_runs(store: Store) -> None:
     await store.sessions.create(a_session("s"))
-    await store.jobs.admit(a_job(session="t"))
+    await admit(store, session="t")
     with pytest.raises(Conflict, match="'t' is taken"):
         await store.sessions.rename(MINE, "s", "t")
 

@@ -9,7 +9,7 @@ from mcp_server.model.answer import Usage
 from mcp_server.model.spending import Spent
 from mcp_server.model.value import Scope
 from mcp_server.store.protocol import Store
-from tests.store.examples import MINE, OTHERS, a_job, a_line, a_session, a_turn, add_turns, settle, spend
+from tests.store.examples import MINE, OTHERS, a_line, a_session, a_turn, add_turns, admit, settle, spend
 
 MIDNIGHT = datetime(2026, 11, 22, tzinfo=UTC).timestamp()
 
@@ -87,14 +87,14 @@ async def test_an_owners_scopes_are_the_backends_with_lines(store: Store) -> Non
 
 
 async def test_a_job_that_has_ended_writes_no_lines_any_more(store: Store) -> None:
-    await store.jobs.admit(a_job())
+    await admit(store)
     for _ in range(2):
         await store.jobs.settle("job_1", "completed", answer=None, failure=None, spent=[a_line()])
     assert (await store.spendings.total(MINE)).requests == 1
 
 
 async def test_lines_that_cannot_be_written_leave_the_job_unended(store: Store) -> None:
-    await store.jobs.admit(a_job(session="s"))
+    await admit(store, session="s")
     wrong = a_line().model_copy(update={"tool": None})
     with pytest.raises(sqlite3.IntegrityError):
         await store.jobs.settle(
@@ -115,7 +115,7 @@ async def test_a_renamed_session_takes_what_it_spent_along(store: Store) -> None
 
 async def test_a_job_that_ran_through_a_rename_spends_under_the_new_name(store: Store) -> None:
     await store.sessions.create(a_session())
-    await store.jobs.admit(a_job(session="s"))
+    await admit(store, session="s")
     await store.sessions.rename(MINE, "s", "t")
     await store.jobs.settle("job_1", "completed", answer=None, failure=None, spent=[a_line(session="s")])
     assert (await store.spendings.total(MINE, session="t")).requests == 1
@@ -124,7 +124,7 @@ async def test_a_job_that_ran_through_a_rename_spends_under_the_new_name(store: 
 async def test_what_was_spent_outlives_its_turn_its_job_and_its_session(store: Store) -> None:
     await add_turns(store, a_turn(session="s"), session="s")
     await spend(store, a_line(1.0, response_id="resp_1"), session="s")
-    await store.jobs.admit(a_job("job_2"))
+    await admit(store, "job_2")
     await settle(store, "job_2")
     await store.sessions.forget(MINE, ["resp_1"])
     await store.sessions.delete(MINE, "s")

@@ -174,7 +174,7 @@ async def test_every_commit_is_synced_in_wal_mode(path: Path) -> None:
 
 async def test_a_database_of_a_newer_version_is_refused(path: Path, other: sqlite3.Connection) -> None:
     other.execute("INSERT INTO migrations VALUES (99, '0099_future.sql', 0)")
-    with pytest.raises(StoreError, match=r"made by a newer version .* \(schema 99, this one knows 4\); upgrade"):
+    with pytest.raises(StoreError, match=r"made by a newer version .* \(schema 99, this one knows 5\); upgrade"):
         await open_sqlite(path)
 
 

@@ -1,10 +1,18 @@
 import asyncio
+import sqlite3
+import time
 from pathlib import Path
+from typing import Any
 
+import anyio
+import anyio.lowlevel
 import pytest
 from mcp.types import TextContent
 
-from tests.serving import House, both_eras, house, text_of, told
+from mcp_server.model.answer import Answer
+from mcp_server.model.job import Job
+from mcp_server.model.request import TurnRequest
+from tests.serving import House, both_eras, house, openai, text_of, told
 from tests.upstream_answers import error, stream
 from tests.upstream_shapes import text_events
 from tests.upstream_state import StatefulUpstream
@@ -94,3 +102,82 @@ async def test_a_failure_before_the_first_word_has_nothing_to_show(hosted: House
     assert len(result.content) == 1
     (job,) = (await hosted.call("poll"))["jobs"]
     assert "result" not in job
+
+
+async def test_a_thousand_jobs_are_shown_with_one_query(
+    tmp_path: Path, up: StatefulUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    connect = sqlite3.connect
+
+    def traced(*given: Any, **more: Any) -> sqlite3.Connection:
+        connection = connect(*given, **more)
+        connection.set_trace_callback(asked.append)
+        return connection
+
+    monkeypatch.setattr("sqlite3.connect", traced)
+    async with house(told(tmp_path, **openai(up.base_url))) as served:
+        jobs = await many(served, 1_000)
+        for wanted in ({}, {"ids": [job.id for job in jobs]}, {"ids": [f"resp_{number}" for number in range(1_000)]}):
+            asked.clear()
+            polled = await served.call("poll", **wanted)
+            assert [job["job_id"] for job in polled["jobs"]] == [job.id for job in jobs]
+            assert len([one for one in asked if "SELECT" in one and "jobs" in one and "UPDATE" not in one]) == 1
+
+
+async def test_what_does_not_fit_into_one_poll_is_there_for_a_poll_of_its_own(hosted: House) -> None:
+    first, second, third = await many(hosted, 3, text="word " * 12_000)
+    result = await hosted.result("poll")
+    assert result.structured_content is not None
+    shown = result.structured_content["jobs"]
+    assert ["result" in job for job in shown] == [False, False, True]
+    assert [job["job_id"] for job in shown] == [first.id, second.id, third.id]
+    assert shown[0]["result_omitted"].endswith("poll this id alone")
+    assert f"{first.id}: completed after" in text_of(result)
+    assert len(text_of(result)) < 70_000
+    (alone,) = (await hosted.call("poll", ids=[first.id]))["jobs"]
+    assert len(alone["result"]["text"]) > 59_000
+
+
+async def test_a_long_text_that_is_being_written_is_shown_by_its_end(hosted: House, up: StatefulUpstream) -> None:
+    going_on = asyncio.Event()
+    events = text_events("word " * 3_000 + "End", id="resp_1")
+    up.on("POST", "/v1/responses", stream([*events[:-4], going_on, *events[-4:]]))
+    job = await hosted.call("start_background", input="Write.")
+    written = ""
+    with anyio.fail_after(20):
+        while not written.endswith("End"):
+            (polled,) = (await hosted.call("poll", ids=[job["job_id"]]))["jobs"]
+            written = polled["progress"].get("text_so_far", "")
+    assert (len(written), written[0]) == (4_001, "\u2026")
+    going_on.set()
+
+
+async def test_a_poll_waits_for_an_end_and_tells_meanwhile_how_it_goes(hosted: House, up: StatefulUpstream) -> None:
+    up.pause = asyncio.Event()
+    jobs = [(await hosted.call("start_background", input=f"Work {number}."))["job_id"] for number in range(2)]
+    hosted.progress.clear()
+
+    async def go_on(pause: asyncio.Event) -> None:
+        while not hosted.progress:
+            await anyio.lowlevel.checkpoint()
+        pause.set()
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(go_on, up.pause)
+            polled = (await hosted.call("poll", ids=jobs, wait_seconds=300))["jobs"]
+            assert "completed" in {job["status"] for job in polled}
+
+
+async def many(served: House, number: int, text: str = "Done.") -> list[Job]:
+    """So many jobs of the caller that have ended."""
+    store, scope, now = served.app.store, served.app.scope("local"), time.time()
+    request = TurnRequest(tool="generate", input=[{"role": "user", "content": "Hi"}])
+    jobs: list[Job] = []
+    for one in range(number):
+        job = Job(id=f"job_{one}", scope=scope, tool="generate", fingerprint="f", created_at=now, updated_at=now)
+        await store.jobs.admit(job, request)
+        answer = Answer(status="completed", text=text, response_id=f"resp_{one}")
+        jobs.append(await store.jobs.settle(job.id, "completed", answer=answer, failure=None))
+    return jobs

@@ -96,25 +96,27 @@ async def dying(home: Path, up: StatefulUpstream, *, calls: int, answered: int) 
     return held
 
 
-async def kept(home: Path) -> tuple[list[Turn], list[Job]]:
-    """The session's turns and all jobs in the order of their admission, as the store holds them."""
+async def kept(home: Path) -> tuple[list[Turn], list[Job], list[list[JsonObject]]]:
+    """The session's turns, all jobs in the order of their admission, and what each asked, as the store holds them."""
     store = await open_sqlite(home / "store.db")
     try:
         session = await store.sessions.get(SCOPE, "s")
         turns = await store.sessions.turns(SCOPE, session.head) if session and session.head else []
-        return turns, await store.jobs.recent(SCOPE, 0)
+        jobs = await store.jobs.recent(SCOPE, 0)
+        requests = [await store.jobs.request(job.id) for job in jobs]
+        return turns, jobs, [request.input for request in requests if request]
     finally:
         await store.close()
 
 
 async def check_one_chain(home: Path, up: StatefulUpstream, answers: ANSWERS) -> None:
     """Everybody was answered in the order of admission; every turn continues the one before; each was paid for once."""
-    turns, jobs = await kept(home)
+    turns, jobs, asked = await kept(home)
     ids = [turn.response_id for turn in turns]
     assert len(turns) == len(answers)
     assert [turn.parent for turn in turns] == [None, *ids[:-1]]
     assert [(job.status, job.response_id) for job in jobs] == [("completed", one) for one in ids]
-    assert [job.request.input for job in jobs] == [turn.input for turn in turns]
+    assert asked == [turn.input for turn in turns]
     sent = [(post.json.get("previous_response_id"), post.json["input"]) for post in up.posts()]
     assert sent == [(turn.parent, turn.input) for turn in turns]
     for number, answer in answers.items():

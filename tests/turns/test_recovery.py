@@ -1,113 +1,20 @@
 """What becomes of jobs whose process is gone: nothing is lost, and nothing is sent twice."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
-from mcp_server.backends.profile import Profile
-from mcp_server.backends.responses.backend import ResponsesBackend
 from mcp_server.backends.responses.profiles import OPENAI
 from mcp_server.errors import ServerError, StoreError
-from mcp_server.model.job import Job
-from mcp_server.model.request import Extraction, TurnRequest
-from mcp_server.model.value import Scope
-from mcp_server.money.budget import Budget
-from mcp_server.money.prices import Prices
-from mcp_server.store.protocol import Store
-from mcp_server.store.sqlite import open_sqlite
-from mcp_server.turns.ground import Ground
-from mcp_server.turns.models import DefaultModel
+from mcp_server.model.request import Extraction
 from mcp_server.turns.past import look_back
-from mcp_server.turns.turns import Turns
-from tests.upstream_answers import error, reply, stream
+from tests.turns.desk import SCOPE, Desk, asking, opened
+from tests.upstream_answers import Answer, error, reply, stream, web_page
 from tests.upstream_shapes import response, text_events
 from tests.upstream_state import StatefulUpstream, stateful
-
-SCOPE = Scope(owner="local", backend="openai")
-
-
-@dataclass
-class Desk:
-    """One process's turns on a store, with a clock of the test's."""
-
-    turns: Turns
-    store: Store
-    up: StatefulUpstream
-    time: list[float] = field(default_factory=lambda: [1_000.0])
-
-    async def left_behind(self, **known: Any) -> Job:
-        """A job of a process that is gone, as far as ``known`` says it had come."""
-        request = known.pop("request", None) or asking("Hello")
-        job = Job(
-            id="job_left",
-            scope=SCOPE,
-            request=request,
-            fingerprint="f",
-            created_at=900,
-            updated_at=900,
-            worker="gone",
-            lease_until=950,
-        )
-        admitted = await self.store.jobs.admit(job)
-        if known:
-            assert await self.store.jobs.claim(job.id, "gone", 950)
-            await self.store.jobs.note(job.id, **known)
-        return admitted
-
-    async def ended(self, job: Job) -> Job:
-        with anyio.fail_after(30):
-            return await self.turns.wait(job, 30)
-
-
-def asking(text: str, **more: Any) -> TurnRequest:
-    return TurnRequest(tool="generate", input=[{"role": "user", "content": text}], **more)
-
-
-@asynccontextmanager
-async def opened(path: Path, up: StatefulUpstream, profile: Profile = OPENAI) -> AsyncGenerator[Desk]:
-    store = await open_sqlite(path)
-    backend = ResponsesBackend(
-        "openai",
-        profile,
-        api_key="sk-test-0123456789",
-        base_url=up.base_url,
-        model="gpt-5.6-sol",
-        embedding_model=None,
-        timeout_seconds=20,
-        max_retries=0,
-    )
-    time = [1_000.0]
-    try:
-        async with anyio.create_task_group() as tasks:
-            ground = Ground(
-                store=store,
-                backend=backend,
-                worker=f"worker-{id(store)}",
-                models=DefaultModel(backend, "gpt-5.6-sol"),
-                costs=Prices(),
-                budget=Budget(daily=None, per_session=None, prices=Prices(), home=path.parent),
-                first_pause=0.01,
-                timeout_seconds=5,
-                now=lambda: time[0],
-            )
-            yield Desk(Turns(ground, tasks), store, up, time)
-            tasks.cancel_scope.cancel()
-    finally:
-        with anyio.CancelScope(shield=True):
-            await backend.close()
-            await store.close()
-
-
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncGenerator[Desk]:
-    async with stateful() as up, opened(tmp_path / "store.db", up) as made:
-        yield made
 
 
 async def test_a_job_that_was_never_sent_is_sent_now(desk: Desk) -> None:
@@ -185,7 +92,21 @@ async def test_a_response_that_is_gone_upstream_is_told(desk: Desk) -> None:
     desk.up.on("GET", "/v1/responses/resp_1", error(404, "not found"))
     job = await desk.left_behind(sent=True, response_id="resp_1")
     await desk.turns.look_after()
-    assert (await desk.ended(job)).status == "failed"
+    ended = await desk.ended(job)
+    assert ended.failure is not None
+    assert (ended.status, ended.failure.code, ended.failure.http_status) == ("unknown", "expired", 404)
+    assert "was not sent again" in ended.failure.message
+
+
+@pytest.mark.parametrize("trouble", [error(401, "wrong key"), error(500), web_page()])
+async def test_a_response_that_cannot_be_asked_about_for_now_is_asked_about_again(desk: Desk, trouble: Answer) -> None:
+    desk.up.on("GET", "/v1/responses/resp_1", trouble, trouble, reply(response("Found.", id="resp_1")))
+    job = await desk.left_behind(request=asking("Hi", background=True), sent=True, response_id="resp_1", cursor=3)
+    desk.up.on("GET", "/v1/responses/resp_1", trouble)
+    await desk.turns.look_after()
+    ended = await desk.ended(job)
+    assert ended.answer is not None
+    assert (ended.status, ended.answer.text) == ("completed", "Found.")
 
 
 async def test_a_response_that_never_ends_is_unknown_when_the_patience_is_over(desk: Desk) -> None:
@@ -273,7 +194,7 @@ async def test_a_job_that_another_process_runs_can_be_waited_for_and_stopped(tmp
         await up.arrived(2)
         with anyio.fail_after(20):
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(two.turns.cancel, SCOPE, slow.id)
+                tasks.start_soon(two.turns.cancel, SCOPE, [slow])
                 while not (await one.store.jobs.find(SCOPE, [slow.id]))[0].cancel_requested:
                     await anyio.lowlevel.checkpoint()
                 await one.turns.look_after()

@@ -5,17 +5,17 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from mcp_server.backends.profile import Profile
-from mcp_server.backends.responses import models
+from mcp_server.backends.responses import faults, models
 from mcp_server.backends.responses.body import compact_body, count_body, create_body
 from mcp_server.backends.responses.connection import Connection, Reply, path
 from mcp_server.backends.responses.embeddings import embed
 from mcp_server.backends.responses.parse import parse_answer
-from mcp_server.backends.responses.retries import Retries
+from mcp_server.backends.responses.retries import Retries, poll_after
 from mcp_server.backends.responses.shape import objects
 from mcp_server.backends.responses.stores import ResponsesStores, made_id
-from mcp_server.backends.responses.stream import read_events
+from mcp_server.backends.responses.stream import Reader, read_events
 from mcp_server.errors import UpstreamError
-from mcp_server.model.answer import Answer
+from mcp_server.model.answer import ENDED, Answer
 from mcp_server.model.events import Event
 from mcp_server.model.request import Layout
 from mcp_server.model.value import JsonObject
@@ -74,16 +74,18 @@ class ResponsesBackend:
         return self._stores
 
     def respond(self, layout: Layout) -> AsyncGenerator[Event]:
-        """Send the request and yield what happens, ``Finished`` last. Close the generator to stop the work upstream.
+        """Send the request and yield what happens, ``Finished`` or ``Accepted`` last.
 
-        A background response goes on upstream when its stream is closed: ``cancel`` ends it.
+        Close the generator to stop the work upstream. A background response goes on there when its stream is closed:
+        ``cancel`` ends it.
         """
-        return self._told(self._connection.stream("/responses", self.body(layout)))
+        return self._told(self._asked(layout))
 
     def resume(self, response_id: str, after: int | None) -> AsyncGenerator[Event]:
-        """A background response's stream after the event ``after``, None for all of it."""
+        """A background response's stream after the event ``after``, None for all of it; without ``Created``."""
         place: JsonObject = {} if after is None else {"starting_after": after}
-        return self._told(self._connection.reread(path("responses", response_id), {"stream": "true", **place}))
+        opening = self._connection.reread(path("responses", response_id), {"stream": "true", **place})
+        return self._told(opening, known=True, partial=after is not None)
 
     def body(self, layout: Layout) -> JsonObject:
         """The JSON that ``respond`` would send."""
@@ -94,8 +96,17 @@ class ResponsesBackend:
         return _answer(await self._connection.get(path("responses", response_id)))
 
     async def cancel(self, response_id: str) -> Answer:
-        """Cancel a background response; idempotent."""
-        return _answer(await self._connection.post(path("responses", response_id, "cancel"), {}, repeatable=True))
+        """Cancel a background response; idempotent. Returns it as it is then, which may be completed or still going."""
+        try:
+            return _answer(await self._connection.post(path("responses", response_id, "cancel"), {}, repeatable=True))
+        except UpstreamError as refusal:
+            if refusal.http_status not in {400, 409}:
+                raise
+            # Some servers refuse to cancel what has ended.
+            answer = await self.retrieve(response_id)
+            if answer.status not in ENDED:
+                raise
+            return answer
 
     async def delete(self, response_id: str) -> bool:
         """Delete a stored response; False when it was already gone."""
@@ -167,7 +178,8 @@ class ResponsesBackend:
         return await embed(self._connection, await self._embedder(), texts)
 
     async def prepare(self) -> AsyncIterator[str]:
-        """Nothing has to be made ready."""
+        """Make the client: the SDK's import and the machine's certificates take up to a second."""
+        await self._connection.ready()
         for nothing in ():
             yield nothing
 
@@ -175,10 +187,22 @@ class ResponsesBackend:
         """Close the connections."""
         await self._connection.close()
 
-    async def _told(self, opening: "Awaitable[tuple[AsyncStream[object], int]]") -> AsyncGenerator[Event]:
+    async def _asked(self, layout: Layout) -> "tuple[AsyncStream[object], int]":
+        body = self.body(layout)
+        try:
+            return await self._connection.stream("/responses", body)
+        except UpstreamError as refusal:
+            if not (layout.background and body["stream"] and faults.refuses_streaming(refusal)):
+                raise
+            # Not every model streams, and work in the background needs nobody who listens.
+            return await self._connection.stream("/responses", {**body, "stream": False}, attempts=refusal.attempts)
+
+    async def _told(
+        self, opening: "Awaitable[tuple[AsyncStream[object], int]]", *, known: bool = False, partial: bool = False
+    ) -> AsyncGenerator[Event]:
         stream, attempts = await opening
-        silence_seconds = self._connection.timeout_seconds
-        async with aclosing(read_events(stream, silence_seconds=silence_seconds, attempts=attempts)) as events:
+        reader = Reader(attempts, known=known, partial=partial)
+        async with aclosing(read_events(stream, reader, silence_seconds=self._connection.timeout_seconds)) as events:
             async for event in events:
                 yield event
 
@@ -198,4 +222,4 @@ class ResponsesBackend:
 
 
 def _answer(reply: Reply) -> Answer:
-    return parse_answer(reply.body, attempts=reply.attempts)
+    return parse_answer(reply.body, attempts=reply.attempts, poll_after=poll_after(reply.headers))

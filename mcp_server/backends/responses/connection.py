@@ -102,16 +102,19 @@ class Connection:
         response, _ = await self._tried(send, repeatable=True)
         return response.content
 
-    async def stream(self, url: str, body: JsonObject) -> "tuple[AsyncStream[object], int]":
-        """Send a JSON object and return its open answer, which the caller must close, and the number of requests."""
-        return await self._open("post", url, repeatable=False, body=body)
+    async def stream(self, url: str, body: JsonObject, *, attempts: int = 0) -> "tuple[AsyncStream[object], int]":
+        """Send a JSON object and return its open answer, which the caller must close, and the number of requests.
+
+        ``attempts`` is how many were sent before.
+        """
+        return await self._open("post", url, repeatable=False, attempts=attempts, body=body)
 
     async def reread(self, url: str, params: JsonObject) -> "tuple[AsyncStream[object], int]":
         """Read a stream again that a request opened before; like ``stream``, but it creates nothing."""
         return await self._open("get", url, repeatable=True, options={"params": params})
 
     async def _open(
-        self, method: str, url: str, *, repeatable: bool, **arguments: Any
+        self, method: str, url: str, *, repeatable: bool, attempts: int = 0, **arguments: Any
     ) -> "tuple[AsyncStream[object], int]":
         async def send(client: "AsyncOpenAI") -> "AsyncStream[object]":
             from openai import AsyncStream  # noqa: PLC0415 - off the start-up path
@@ -119,16 +122,21 @@ class Connection:
             asked = getattr(client, method)
             return await asked(url, cast_to=object, stream=True, stream_cls=AsyncStream[object], **arguments)
 
-        return await self._tried(send, repeatable=repeatable)
+        return await self._tried(send, repeatable=repeatable, attempts=attempts)
+
+    async def ready(self) -> None:
+        """Make the client now, so that the next request leaves at once."""
+        await self._made()
 
     async def close(self) -> None:
         """Close what connections there are."""
         if self._client is not None:
             await self._client.close()
 
-    async def _tried(self, send: "Callable[[AsyncOpenAI], Awaitable[T]]", *, repeatable: bool) -> tuple[T, int]:
+    async def _tried(
+        self, send: "Callable[[AsyncOpenAI], Awaitable[T]]", *, repeatable: bool, attempts: int = 0
+    ) -> tuple[T, int]:
         client = await self._made()
-        attempts = 0
         while True:
             attempts += 1
             try:

@@ -5,6 +5,7 @@ unknown about it. Words of the upstream are quoted only where they tell the call
 """
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +18,8 @@ from mcp_server.model.value import JsonObject
 
 if TYPE_CHECKING:
     import openai
+
+_OF_STREAMING = re.compile(r"\bstream", re.IGNORECASE)
 
 
 def foreign() -> tuple[type[Exception], ...]:
@@ -76,6 +79,15 @@ def failed_response(error: JsonObject, attempts: int) -> Failure:
     code, message, _ = _details(error)
     verdict = _without_status(code, error)._replace(quotes=True)
     return _fault(verdict, words=message, detail=_named(code), attempts=attempts).failure()
+
+
+def refuses_streaming(fault: UpstreamError) -> bool:
+    """True when a request was refused, before anything was done, and streaming seems to be the reason.
+
+    Each server says it in its own words; to ask once more without a stream for a wrong reason costs nothing.
+    """
+    refused = fault.http_status == 400 and fault.kind == "invalid_request"
+    return refused and (fault.param == "stream" or _OF_STREAMING.search(fault.message) is not None)
 
 
 def headers_of(error: Exception) -> Mapping[str, str]:

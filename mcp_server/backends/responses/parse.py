@@ -8,15 +8,16 @@ from mcp_server.backends.calls import open_calls
 from mcp_server.backends.responses import faults
 from mcp_server.backends.responses.found import found, leaned_on
 from mcp_server.backends.responses.shape import mapping, objects, string
-from mcp_server.model.answer import Answer, Citation, Status, Usage
+from mcp_server.backends.responses.steps import steps_of
+from mcp_server.model.answer import ENDED, Answer, Citation, Status, Usage
 from mcp_server.model.document import Found
 from mcp_server.model.value import JsonObject
 
 _STATUSES: dict[str, Status] = {status: status for status in get_args(Status) if status != "unknown"}
 
 
-def parse_answer(response: object, *, attempts: int = 1) -> Answer:
-    """The answer that a response object holds.
+def parse_answer(response: object, *, attempts: int = 1, poll_after: float | None = None) -> Answer:
+    """The answer that a response object holds, as far as it came. ``poll_after`` is in seconds.
 
     Raises ``UpstreamError`` of kind ``bad_upstream_response`` when it is not a response: no id, a status nobody knows,
     an output that is no list.
@@ -28,6 +29,7 @@ def parse_answer(response: object, *, attempts: int = 1) -> Answer:
     items = objects(cast("object", output))
     made = artifacts(response_id, items)
     results = found(items)
+    ended = status in ENDED
     return Answer(
         status=status,
         text=_visible_text(items),
@@ -45,6 +47,8 @@ def parse_answer(response: object, *, attempts: int = 1) -> Answer:
         incomplete_reason=string(mapping(body.get("incomplete_details")).get("reason")),
         usage=_usage(body.get("usage")),
         output=items,
+        steps=[] if ended else steps_of(items),
+        poll_after_seconds=None if ended else poll_after,
         cache_key=string(body.get("prompt_cache_key")),
         failure=faults.failed_response(mapping(body.get("error")), attempts) if status == "failed" else None,
         warnings=lost(items, made),
@@ -54,7 +58,7 @@ def parse_answer(response: object, *, attempts: int = 1) -> Answer:
 
 def _visible_text(items: list[JsonObject]) -> str:
     # Commentary is what a model says while it works; it stands in for the answer only when there is no other.
-    final = [item for item in items if item.get("phase") in {None, "final_answer"}]
+    final = [item for item in items if string(item.get("phase")) in {None, "final_answer"}]
     return "".join(_parts(final, "output_text", "text")) or "".join(_parts(items, "output_text", "text"))
 
 

@@ -5,6 +5,7 @@ nobody knows what was done and billed, so a request that creates something is ne
 nothing is.
 """
 
+import math
 import random
 import time
 from collections.abc import Mapping
@@ -16,6 +17,10 @@ from mcp_server.errors import UpstreamError
 LONGEST_PAUSE = 8.0
 LONGEST_WISH = 20.0
 """Seconds; an upstream that asks for more is told to the caller at once instead."""
+
+SHORTEST_POLL = 0.1
+LONGEST_POLL = 300.0
+"""Seconds; what an upstream wishes outside of them is moved to the nearer end."""
 
 _REPEATABLE = frozenset({"rate_limited", "upstream_unavailable", "connect", "connection_lost", "conflict"})
 
@@ -55,3 +60,12 @@ def wished_pause(headers: Mapping[str, str]) -> float | None:
         return max(0.0, parsedate_to_datetime(headers["retry-after"]).timestamp() - time.time())
     except (KeyError, ValueError):
         return None
+
+
+def poll_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds to wait before a response is asked about again, from ``openai-poll-after-ms``."""
+    try:
+        wish = float(headers["openai-poll-after-ms"]) / 1000
+    except (KeyError, ValueError):
+        return None
+    return min(LONGEST_POLL, max(SHORTEST_POLL, wish)) if math.isfinite(wish) else None

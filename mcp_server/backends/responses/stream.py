@@ -1,6 +1,8 @@
 """From an open answer to our events. Raw events are read as plain JSON, and kinds nobody knows are passed over.
 
-An answer is there when a terminal event says so: a stream that just ends is a connection that broke off.
+An answer is there when a terminal event says so: a stream that just ends is a connection that broke off. Where the
+upstream sends a response object instead of a stream, it has ended, or it was accepted and ends without being listened
+to.
 """
 
 from collections.abc import AsyncGenerator, Iterator
@@ -11,9 +13,11 @@ import anyio
 
 from mcp_server.backends.responses import faults
 from mcp_server.backends.responses.parse import parse_answer
+from mcp_server.backends.responses.retries import poll_after
 from mcp_server.backends.responses.shape import mapping, objects, string
+from mcp_server.backends.responses.steps import step_of
 from mcp_server.model.answer import ENDED, Answer
-from mcp_server.model.events import Activity, Created, Cursor, Event, Finished, TextDelta, Thought
+from mcp_server.model.events import Accepted, Activity, Created, Cursor, Event, Finished, Step, TextDelta, Thought
 from mcp_server.model.value import JsonObject
 
 if TYPE_CHECKING:
@@ -26,9 +30,12 @@ ACTIVITIES = {
     "response.code_interpreter_call.in_progress": "writing code",
     "response.code_interpreter_call.interpreting": "running code",
     "response.image_generation_call.generating": "drawing an image",
+    "response.image_generation_call.partial_image": "drawing an image",
     "response.mcp_list_tools.in_progress": "asking a remote server for its tools",
     "response.mcp_call.in_progress": "calling a tool of a remote server",
-    "response.shell_call_command.added": "running a shell command",
+    "response.shell_call_command.added": "writing a shell command",
+    "response.shell_call_output_content.delta": "running a shell command",
+    "response.refusal.delta": "declining",
     "response.compaction.compacting": "compacting the conversation",
 }
 """What a person is told when an event of this type comes."""
@@ -38,8 +45,15 @@ ITEM_ACTIVITIES = {
     "function_call": "preparing a tool call",
     "custom_tool_call": "preparing a tool call",
     "computer_call": "operating a computer",
+    "apply_patch_call": "writing a patch",
+    "local_shell_call": "writing a shell command",
+    "tool_search_call": "looking for tools",
+    "program": "running a program",
+    "mcp_approval_request": "asking for an approval",
 }
 """What a person is told when an output item of this type begins."""
+
+THOUGHTS = frozenset({"response.reasoning_summary_part.added", "response.reasoning_summary_text.delta"})
 
 ITEM_BORDERS = frozenset({"response.output_item.added", "response.output_item.done"})
 
@@ -54,27 +68,28 @@ READ_OUT_SECONDS = 0.5
 """How long the end of a stream may follow its last event."""
 
 
-async def read_events(stream: "AsyncStream[object]", *, silence_seconds: float, attempts: int) -> AsyncGenerator[Event]:
-    """What happens in ``stream``, ``Finished`` last. The stream is closed in any case.
+async def read_events(
+    stream: "AsyncStream[object]", reader: "Reader", *, silence_seconds: float
+) -> AsyncGenerator[Event]:
+    """What ``reader`` makes of ``stream``, ``Finished`` or ``Accepted`` last. The stream is closed in any case.
 
     ``silence_seconds`` is the longest time without an event. Raises ``UpstreamError``.
     """
     try:
         kind = stream.response.headers.get("content-type", "text/event-stream")
         if "event-stream" not in kind:
-            async for event in _read_whole(stream, silence_seconds, attempts):
+            for event in await _read_whole(stream, reader, silence_seconds):
                 yield event
             return
-        reader = Reader(attempts)
         async with aclosing(_raw_events(stream, silence_seconds, reader)) as raw_events:
             async for raw in raw_events:
                 for event in reader.read(raw):
                     if isinstance(event, Finished):
                         await _read_out(stream)
                     yield event
-                if reader.answer is not None:
+                if reader.ended:
                     return
-        raise faults.broke_off(reader.characters, attempts=attempts)
+        raise faults.broke_off(reader.characters, attempts=reader.attempts)
     finally:
         with anyio.CancelScope(shield=True):
             await stream.close()
@@ -104,56 +119,76 @@ async def _read_out(stream: "AsyncStream[object]") -> None:
             await anext(stream)
 
 
-async def _read_whole(stream: "AsyncStream[object]", silence_seconds: float, attempts: int) -> AsyncGenerator[Event]:
-    # Some servers ignore ``stream`` and send the response when it is there.
+async def _read_whole(stream: "AsyncStream[object]", reader: "Reader", silence_seconds: float) -> Iterator[Event]:
     try:
         with anyio.fail_after(silence_seconds):
             await stream.response.aread()
-        answer = parse_answer(stream.response.json(), attempts=attempts)
+        return reader.read_whole(stream.response.json(), poll_after(stream.response.headers))
     except faults.foreign() as error:
-        raise faults.translated(error, attempts=attempts) from error
-    yield Created(response_id=answer.response_id or "")
-    if answer.status not in ENDED:
-        # Work in the background that is not streamed: whoever has its id asks how it ends.
-        raise faults.bad_response("a response that has not ended", attempts=attempts)
-    yield Finished(answer=answer)
+        raise faults.translated(error, attempts=reader.attempts) from error
 
 
 class Reader:
-    """Reads the raw events of one response, in order. ``answer`` is there after the terminal one."""
+    """Reads the raw events of one response, in order, ``attempts`` being how many requests it took to get them.
 
-    def __init__(self, attempts: int) -> None:
+    ``known`` says that the response's id is known, ``partial`` that what came first is not in this stream. ``ended``
+    is true after the terminal event, ``characters`` counts the text.
+    """
+
+    def __init__(self, attempts: int, *, known: bool = False, partial: bool = False) -> None:
         self.attempts = attempts
         self.characters = 0
-        self.answer: Answer | None = None
-        self._created = False
+        self.ended = False
+        self._known = known
+        self._partial = partial
+        self._thought = partial
+        self._gap = ""
+        self._queued = False
         self._items: dict[int, JsonObject] = {}
-        self._commentary: set[object] = set()
+        self._commentary: list[object] = []
 
     def read(self, raw: JsonObject) -> Iterator[Event]:
         """Our events for a raw one: none, one or several. Raises ``UpstreamError`` for an error event."""
         kind = string(raw.get("type")) or ""
         if kind == "error":
             raise faults.stream_error(raw, attempts=self.attempts)
-        yield from self._announce(mapping(raw.get("response")).get("id"))
-        if kind == "response.output_text.delta":
-            yield from self._delta(raw)
-        elif kind == "response.reasoning_summary_text.delta" and (thought := string(raw.get("delta"))):
-            yield Thought(text=thought)
-        elif kind in ITEM_BORDERS:
-            yield from self._item(kind, raw)
-        elif kind in ACTIVITIES:
-            yield Activity(message=ACTIVITIES[kind])
+        response = mapping(raw.get("response"))
+        yield from self._announce(response.get("id"))
+        # Before its cursor: a last event that is of no use is no place to read on from.
+        answer = self._answer(TERMINAL[kind], response) if kind in TERMINAL else None
+        yield from self._tell(kind, raw)
         if isinstance(sequence := raw.get("sequence_number"), int):
             yield Cursor(sequence=sequence, mark=kind in ITEM_BORDERS)
-        if kind in TERMINAL:
-            yield self._finish(TERMINAL[kind], mapping(raw.get("response")))
+        if answer:
+            self.ended = True
+            yield Finished(answer=answer)
+
+    def read_whole(self, response: object, wish: float | None) -> Iterator[Event]:
+        """Our events for a response object in place of a stream; ``wish`` is after how many seconds to ask again.
+
+        Some servers ignore ``stream`` and answer when the response is there; what cannot be streamed is only accepted.
+        """
+        answer = parse_answer(response, attempts=self.attempts, poll_after=wish)
+        return iter([*self._announce(answer.response_id), _last(answer)])
 
     def _announce(self, response_id: object) -> Iterator[Event]:
         # Normally with response.created; compatible servers begin with whatever they like.
-        if isinstance(response_id, str) and not self._created:
-            self._created = True
+        if isinstance(response_id, str) and not self._known:
+            self._known = True
             yield Created(response_id=response_id)
+
+    def _tell(self, kind: str, raw: JsonObject) -> Iterator[Event]:
+        if kind == "response.output_text.delta":
+            yield from self._delta(raw)
+        elif kind in THOUGHTS:
+            yield from self._think(kind, raw)
+        elif kind in ITEM_BORDERS:
+            yield from self._item(kind, raw)
+        elif kind in ACTIVITIES:
+            self._queued = kind == "response.queued"
+            yield Activity(message=ACTIVITIES[kind])
+        elif kind == "response.in_progress" and self._queued:
+            yield Activity(message="at work")
 
     def _delta(self, raw: JsonObject) -> Iterator[Event]:
         text = string(raw.get("delta"))
@@ -161,22 +196,39 @@ class Reader:
             self.characters += len(text)
             yield TextDelta(text=text)
 
+    def _think(self, kind: str, raw: JsonObject) -> Iterator[Event]:
+        if kind == "response.reasoning_summary_part.added":
+            self._gap = "\n\n" if self._thought else ""
+        elif text := string(raw.get("delta")):
+            yield Thought(text=self._gap + text)
+            self._thought, self._gap = True, ""
+
     def _item(self, kind: str, raw: JsonObject) -> Iterator[Event]:
         item, index = mapping(raw.get("item")), raw.get("output_index")
-        if kind == "response.output_item.done" and isinstance(index, int):
-            self._items[index] = item
+        if kind == "response.output_item.done":
+            if isinstance(index, int):
+                self._items[index] = item
+            if step := step_of(item):
+                yield Step(text=step)
         elif item.get("phase") == "commentary":
-            self._commentary.add(index)
+            self._commentary.append(index)
         elif (kind_of_item := string(item.get("type"))) in ITEM_ACTIVITIES:
             yield Activity(message=ITEM_ACTIVITIES[kind_of_item or ""])
 
-    def _finish(self, status: str, response: JsonObject) -> Event:
+    def _answer(self, status: str, response: JsonObject) -> Answer:
+        output = objects(response.get("output"))
+        if not output and self._partial:
+            raise faults.bad_response("an end without what came before it", attempts=self.attempts)
         # Some servers leave the output out of the last event: the items have all been seen by then.
-        output = objects(response.get("output")) or [self._items[index] for index in sorted(self._items)]
+        output = output or [self._items[index] for index in sorted(self._items)]
         whole = {"status": status, **response}
         if whole.get("output") is None or output:
             whole["output"] = output
-        self.answer = parse_answer(whole, attempts=self.attempts)
-        if self.answer.status not in ENDED:
+        answer = parse_answer(whole, attempts=self.attempts)
+        if answer.status not in ENDED:
             raise faults.bad_response("a response that ended without an end", attempts=self.attempts)
-        return Finished(answer=self.answer)
+        return answer
+
+
+def _last(answer: Answer) -> Event:
+    return Finished(answer=answer) if answer.status in ENDED else Accepted(answer=answer)

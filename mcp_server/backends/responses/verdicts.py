@@ -86,6 +86,7 @@ BY_STATUS = {
     408: TIMEOUT,
     409: BUSY,
     429: RATE,
+    501: INVALID,
     502: GATEWAY,
     504: GATEWAY,
 }

@@ -11,15 +11,17 @@ WHERE owner = :owner AND backend = :backend AND request_key = :request_key AND s
 """
 ADMIT = """
 INSERT INTO jobs (
-    owner, backend, id, seq, session, request_key, fingerprint, status, sent, response_id, cursor, created_at,
-    updated_at, ended_at, worker, lease_until, cancel_requested, request, answer, failure
+    owner, backend, id, seq, tool, session, background, request_key, fingerprint, status, sent, heard, response_id,
+    cursor, progress, created_at, updated_at, ended_at, worker, lease_until, cancel_requested, answer, failure
 ) VALUES (
     :owner, :backend, :id,
     (SELECT coalesce(max(seq), 0) + 1 FROM jobs WHERE owner = :owner AND backend = :backend),
-    :session, :request_key, :fingerprint, :status, :sent, :response_id, :cursor, :created_at,
-    :updated_at, :ended_at, :worker, :lease_until, :cancel_requested, :request, :answer, :failure
+    :tool, :session, :background, :request_key, :fingerprint, :status, :sent, :heard, :response_id,
+    :cursor, :progress, :created_at, :updated_at, :ended_at, :worker, :lease_until, :cancel_requested, :answer, :failure
 ) RETURNING seq
 """
+ADMIT_REQUEST = "INSERT INTO job_requests (job_id, request) VALUES (:id, :request)"
+REQUEST = "SELECT request, session FROM job_requests JOIN jobs ON id = job_id WHERE job_id = :id"
 CLAIM = """
 UPDATE jobs SET status = 'in_progress', worker = :worker, lease_until = :lease_until, updated_at = :now
 WHERE id = :id AND status = 'queued' AND NOT EXISTS (
@@ -29,14 +31,15 @@ WHERE id = :id AND status = 'queued' AND NOT EXISTS (
 ) RETURNING *
 """
 NOTE = """
-UPDATE jobs SET sent = coalesce(:sent, sent), response_id = coalesce(:response_id, response_id),
-    cursor = coalesce(:cursor, cursor), updated_at = :now
+UPDATE jobs SET sent = sent + :sent, heard = iif(:response_id IS NULL, heard, sent + :sent),
+    response_id = coalesce(:response_id, response_id), cursor = coalesce(:cursor, iif(:sent, NULL, cursor)),
+    progress = coalesce(:progress, progress), updated_at = :now
 WHERE id = :id AND ended_at IS NULL AND worker IS coalesce(:worker, worker)
 """
 BY_ID = "SELECT * FROM jobs WHERE id = :id"
 END = """
 UPDATE jobs SET status = :status, answer = :answer, failure = :failure, ended_at = :now, updated_at = :now,
-    response_id = coalesce(:response_id, response_id)
+    progress = NULL, response_id = coalesce(:response_id, response_id)
 WHERE id = :id RETURNING *
 """
 APPEND = """
@@ -48,6 +51,7 @@ INSERT INTO turns (
     :conversation, :static, :created_at, :usage, :input, :output
 ) ON CONFLICT (owner, backend, response_id) DO NOTHING
 """
+BANKED = "SELECT * FROM turns WHERE job_id = :id ORDER BY created_at, rowid"
 MOVE_HEAD = """
 INSERT INTO sessions (owner, backend, name, head, conversation, instructions, model, turns, created_at, updated_at)
 VALUES (:owner, :backend, :name, :head, :conversation, :instructions, :model, :turns, :created_at, :updated_at)
@@ -89,8 +93,9 @@ KEEP = "UPDATE jobs SET lease_until = :lease_until WHERE worker = :worker AND en
 TO_CANCEL = "SELECT * FROM jobs WHERE worker = :worker AND ended_at IS NULL AND cancel_requested = 1 ORDER BY seq"
 TAKE_OVER = """
 UPDATE jobs SET worker = :worker, lease_until = :lease_until, updated_at = :now,
-    status = iif(sent AND NOT :again, status, 'queued'), sent = sent AND NOT :again,
-    response_id = iif(:again, NULL, response_id), cursor = iif(:again, NULL, cursor)
+    status = iif(sent AND NOT :again, status, 'queued'), sent = iif(:again, 0, sent), heard = iif(:again, 0, heard),
+    response_id = iif(:again, NULL, response_id), cursor = iif(:again, NULL, cursor),
+    progress = iif(:again, NULL, progress)
 WHERE backend = :backend AND lease_until <= :now AND ended_at IS NULL RETURNING *
 """
 RELEASE = """
@@ -99,7 +104,7 @@ WHERE id IN (SELECT value FROM json_each(:ids)) AND worker = :worker AND ended_a
 """
 REQUEUE = """
 UPDATE jobs SET worker = NULL, lease_until = 0, updated_at = :now,
-    status = 'queued', sent = 0, response_id = NULL, cursor = NULL
+    status = 'queued', sent = 0, heard = 0, response_id = NULL, cursor = NULL, progress = NULL
 WHERE id IN (SELECT value FROM json_each(:ids)) AND worker = :worker AND ended_at IS NULL
 """
 # The plus keeps SQLite from going through all ended jobs by their index.

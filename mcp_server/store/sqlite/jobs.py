@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from mcp_server.errors import Conflict, NotThere
 from mcp_server.model.answer import Answer, Failure, Status
-from mcp_server.model.job import Job
+from mcp_server.model.job import Job, Progress
+from mcp_server.model.request import TurnRequest
 from mcp_server.model.session import Session, Turn
 from mcp_server.model.spending import Spending
 from mcp_server.model.value import Scope
@@ -24,6 +25,7 @@ from mcp_server.store.sqlite.rows import (
     session_values,
     spending_values,
     to_job,
+    to_turn,
     turn_values,
 )
 
@@ -34,28 +36,40 @@ class SqliteJobs:
     def __init__(self, lanes: Lanes) -> None:
         self._lanes = lanes
 
-    async def admit(self, job: Job) -> Job:
+    async def admit(self, job: Job, request: TurnRequest) -> Job:
         """Insert ``job`` with the next ``seq``, or return the job that already has its ``request_key``.
 
         Raises:
             Conflict: that key is taken by a job with another fingerprint.
         """
-        values = job_values(job)
+        values, asked = job_values(job), dump(request)
 
         def insert(connection: sqlite3.Connection) -> Job:
             held = connection.execute(sql.BY_KEY, values).fetchone() if values["request_key"] is not None else None
             if held is None:
                 connection.execute(sql.FREE_KEY, values)
                 rows = connection.execute(sql.ADMIT, values).fetchall()
+                connection.execute(sql.ADMIT_REQUEST, {"id": job.id, "request": asked})
                 return job.model_copy(update={"seq": rows[0]["seq"]})
             if held["fingerprint"] != job.fingerprint:
                 raise Conflict(
-                    f"The request_key '{job.request.request_key}' was used before with other arguments; "
+                    f"The request_key '{job.request_key}' was used before with other arguments; "
                     "use a new key, or repeat the first call's arguments."
                 )
             return to_job(held)
 
         return await self._lanes.write(insert)
+
+    async def request(self, job_id: str) -> TurnRequest | None:
+        """What the job is to send, under the name that its session has by now; None when there is no such job."""
+
+        def read(connection: sqlite3.Connection) -> TurnRequest | None:
+            row = connection.execute(sql.REQUEST, {"id": job_id}).fetchone()
+            if row is None:
+                return None
+            return TurnRequest.model_validate_json(row["request"]).model_copy(update={"session": row["session"]})
+
+        return await self._lanes.read(read)
 
     async def keyed(self, scope: Scope, request_key: str) -> Job | None:
         """The caller's job that was admitted with this key, or None."""
@@ -77,9 +91,10 @@ class SqliteJobs:
         job_id: str,
         *,
         worker: str | None = None,
-        sent: bool | None = None,
+        sent: bool = False,
         response_id: str | None = None,
         cursor: int | None = None,
+        progress: Progress | None = None,
     ) -> bool:
         """Record what is known while the job runs; None leaves a value as it is. False when it is not ``worker``'s."""
         values = {
@@ -88,6 +103,7 @@ class SqliteJobs:
             "sent": sent,
             "response_id": response_id,
             "cursor": cursor,
+            "progress": dump(progress),
             "now": time.time(),
         }
         return await self._lanes.write(lambda connection: connection.execute(sql.NOTE, values).rowcount) == 1
@@ -104,7 +120,8 @@ class SqliteJobs:
     ) -> Job:
         """End the job, append ``turns``, move its session's head to the last of them, and write what was ``spent``.
 
-        A job that has already ended stays as it is, and nothing is written.
+        A job that has already ended stays as it is, and nothing is written, unless it ended as unknown and its answer
+        is here after all.
 
         Raises:
             NotThere: no such job.
@@ -122,13 +139,32 @@ class SqliteJobs:
             row = connection.execute(sql.BY_ID, end).fetchone()
             if row is None:
                 raise NotThere(f"There is no job '{job_id}' any more; its result could not be kept.")
-            if row["ended_at"] is None:
+            late = row["status"] == "unknown" and status in ("completed", "incomplete")
+            if row["ended_at"] is None or late:
                 row = connection.execute(sql.END, end).fetchall()[0]
                 _append(connection, row, turns, end["now"])
                 _spend(connection, row, spent)
             return to_job(row)
 
         return await self._lanes.write(write)
+
+    async def bank(self, job_id: str, *, turns: Sequence[Turn], spent: Sequence[Spending]) -> None:
+        """Keep what a job that is to send another request was answered so far."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            row = connection.execute(sql.BY_ID, {"id": job_id}).fetchone()
+            if row is not None and row["ended_at"] is None:
+                _append(connection, row, turns, time.time())
+                _spend(connection, row, spent)
+
+        await self._lanes.write(write)
+
+    async def banked(self, job_id: str) -> list[Turn]:
+        """The turns that were kept of the job, oldest first."""
+        values = {"id": job_id}
+        return await self._lanes.read(
+            lambda connection: [to_turn(row) for row in connection.execute(sql.BANKED, values)]
+        )
 
     async def find(self, scope: Scope, ids: Sequence[str]) -> list[Job]:
         """The caller's jobs with these job ids or response ids; unknown ones are simply absent."""

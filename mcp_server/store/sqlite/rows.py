@@ -10,8 +10,7 @@ from pydantic_core import PydanticSerializationError
 
 from mcp_server.model.answer import Answer, Failure, Usage
 from mcp_server.model.document import Chunk, IndexedFile
-from mcp_server.model.job import Job
-from mcp_server.model.request import TurnRequest
+from mcp_server.model.job import Job, Progress
 from mcp_server.model.session import KeptObject, Session, Turn
 from mcp_server.model.spending import Spending, Spent
 from mcp_server.model.value import JsonObject, Scope
@@ -44,52 +43,24 @@ def dump(value: BaseModel | Sequence[JsonObject] | JsonObject | None) -> str | N
 
 def job_values(job: Job) -> Values:
     """A job's columns, ``seq`` excepted."""
-    return {
-        **scope_values(job.scope),
-        "id": job.id,
-        "session": job.request.session,
-        "request_key": job.request.request_key,
-        "fingerprint": job.fingerprint,
-        "status": job.status,
-        "sent": job.sent,
-        "response_id": job.response_id,
-        "cursor": job.cursor,
-        "created_at": job.created_at,
-        "updated_at": job.updated_at,
-        "ended_at": job.ended_at,
-        "worker": job.worker,
-        "lease_until": job.lease_until,
-        "cancel_requested": job.cancel_requested,
-        "request": dump(job.request),
-        "answer": dump(job.answer),
-        "failure": dump(job.failure),
-    }
+    values = job.model_dump(exclude={"scope", "seq", "progress", "answer", "failure"})
+    texts = {"progress": dump(job.progress), "answer": dump(job.answer), "failure": dump(job.failure)}
+    return {**scope_values(job.scope), **values, **texts}
 
 
 def to_job(row: sqlite3.Row) -> Job:
-    """The job; its session is the column's, which follows a rename."""
-    request = TurnRequest.model_validate_json(row["request"])
-    if request.session != row["session"]:
-        request = request.model_copy(update={"session": row["session"]})
+    """The job."""
+    values = {name: row[name] for name in _PLAIN}
     return Job(
-        id=row["id"],
+        **values,
         scope=_scope(row),
-        request=request,
-        fingerprint=row["fingerprint"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-        seq=row["seq"],
-        status=row["status"],
-        sent=bool(row["sent"]),
-        response_id=row["response_id"],
-        cursor=row["cursor"],
-        ended_at=row["ended_at"],
+        progress=None if row["progress"] is None else Progress.model_validate_json(row["progress"]),
         answer=None if row["answer"] is None else Answer.model_validate_json(row["answer"]),
         failure=None if row["failure"] is None else Failure.model_validate_json(row["failure"]),
-        worker=row["worker"],
-        lease_until=row["lease_until"],
-        cancel_requested=bool(row["cancel_requested"]),
     )
+
+
+_PLAIN = Job.model_fields.keys() - {"scope", "progress", "answer", "failure"}
 
 
 def turn_values(turn: Turn) -> Values:

@@ -23,16 +23,14 @@ ON CONFLICT (owner, backend, name) DO NOTHING
 TAKEN = """
 SELECT EXISTS (SELECT 1 FROM sessions WHERE owner = :owner AND backend = :backend AND name = :to)
     OR EXISTS (
-        SELECT 1 FROM jobs WHERE owner = :owner AND backend = :backend AND session = :to AND ended_at IS NULL
+        SELECT 1 FROM jobs INDEXED BY jobs_unfinished_by_session
+        WHERE owner = :owner AND backend = :backend AND session = :to AND ended_at IS NULL
     )
 """
 RENAME = (
     "UPDATE sessions SET name = :to WHERE owner = :owner AND backend = :backend AND name = :name",
     "UPDATE turns SET session = :to WHERE owner = :owner AND backend = :backend AND session = :name",
-    """
-    UPDATE jobs SET session = :to
-    WHERE owner = :owner AND backend = :backend AND session = :name AND ended_at IS NULL
-    """,
+    "UPDATE jobs SET session = :to WHERE owner = :owner AND backend = :backend AND session = :name",
     "UPDATE spending SET session = :to WHERE owner = :owner AND backend = :backend AND session = :name",
 )
 DELETE = "DELETE FROM sessions WHERE owner = :owner AND backend = :backend AND name = :name"
