@@ -8,7 +8,7 @@ import anyio
 from mcp_server.backends.protocol import Embedder
 from mcp_server.index.fuse import fuse
 from mcp_server.model.value import Scope
-from mcp_server.store.protocol import Index
+from mcp_server.store.index_protocol import Index
 
 MAX_WORDS = 64
 

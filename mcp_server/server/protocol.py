@@ -6,12 +6,11 @@ from collections.abc import Awaitable, Callable
 import structlog
 from mcp.server import CacheHint, Server, ServerRequestContext
 from mcp.server.caching import CacheableMethod
+from mcp.server.context import HandlerResult
 from mcp.shared.exceptions import MCPError
 from mcp.types import (
     INVALID_PARAMS,
     CallToolRequestParams,
-    CallToolResult,
-    InputRequiredResult,
     ListToolsResult,
     PaginatedRequestParams,
 )
@@ -23,6 +22,7 @@ from mcp_server.model.value import JsonObject
 from mcp_server.server import resources
 from mcp_server.server.results import failure_result, result
 from mcp_server.server.roots import RootsWanted, finder
+from mcp_server.server.tasks import add_tasks, as_task
 from mcp_server.tools import TOOLS, definitions
 from mcp_server.tools.spec import MAX_ARGUMENT_BYTES, Call, Tool, size_of
 
@@ -49,9 +49,7 @@ def build_server(app: App, *, local: bool = False) -> Server[dict[str, object]]:
     async def list_tools(_ctx: ServerRequestContext, _params: PaginatedRequestParams | None) -> ListToolsResult:
         return ListToolsResult(tools=definitions())
 
-    async def call_tool(
-        ctx: ServerRequestContext, params: CallToolRequestParams
-    ) -> CallToolResult | InputRequiredResult:
+    async def call_tool(ctx: ServerRequestContext, params: CallToolRequestParams) -> HandlerResult:
         tool = tools.get(params.name)
         if tool is None:
             raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {params.name}; known are {', '.join(tools)}.")
@@ -60,7 +58,7 @@ def build_server(app: App, *, local: bool = False) -> Server[dict[str, object]]:
         call = Call(app=app, scope=app.scope(LOCAL_OWNER), report=_reporter(ctx), find_roots=find_roots)
         code = "ok"
         try:
-            return await _answer(call, tool, params.arguments or {})
+            return await _answer(ctx, call, tool, params.arguments or {})
         except RootsWanted as wanted:
             code = "input_required"
             return wanted.question
@@ -76,24 +74,28 @@ def build_server(app: App, *, local: bool = False) -> Server[dict[str, object]]:
         finally:
             _log.info("tool_call", tool=tool.name, code=code, seconds=round(time.monotonic() - started, 3))
 
-    return Server(
+    server = Server[dict[str, object]](
         "responses-mcp",
         version=__version__,
         title="Responses",
         instructions=INSTRUCTIONS,
         on_list_tools=list_tools,
-        on_call_tool=call_tool,
         on_list_resources=resources.lister(),
         on_list_resource_templates=resources.templates(),
         on_read_resource=resources.reader(app, LOCAL_OWNER),
         cache_hints=_CACHE,
     )
+    # Not as ``on_call_tool``: its type knows of no task.
+    server.add_request_handler("tools/call", CallToolRequestParams, call_tool)
+    add_tasks(server, app, LOCAL_OWNER)
+    return server
 
 
-async def _answer(call: Call, tool: Tool, arguments: JsonObject) -> CallToolResult:
+async def _answer(ctx: ServerRequestContext, call: Call, tool: Tool, arguments: JsonObject) -> HandlerResult:
     if size_of(arguments) > MAX_ARGUMENT_BYTES:
         raise InvalidArgument(f"{tool.name}: its text is over the limit of {MAX_ARGUMENT_BYTES:,} bytes; pass less.")
-    return await result(call, await tool.call(call, arguments))
+    output = await tool.call(call, arguments)
+    return await as_task(ctx, call.app, call.scope, output) or await result(call.app, call.scope, output)
 
 
 def _reporter(ctx: ServerRequestContext) -> Callable[[str], Awaitable[None]]:

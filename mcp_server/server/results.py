@@ -4,24 +4,26 @@ from typing import Any
 
 from mcp.types import CallToolResult, ContentBlock, ResourceLink, TextContent
 
+from mcp_server.app import App
 from mcp_server.errors import CallFailed, ServerError
+from mcp_server.model.value import Scope
 from mcp_server.redaction import redact
 from mcp_server.server.artifacts import inline_images
 from mcp_server.tools.result import ArtifactLink, SharedResult
-from mcp_server.tools.spec import Call, Output
+from mcp_server.tools.spec import Output
 
 ATTEMPTS_META = "responses-mcp/attempts"
 ERROR_META = "responses-mcp/error"
 
 
-async def result(call: Call, output: Output) -> CallToolResult:
+async def result(app: App, scope: Scope, output: Output) -> CallToolResult:
     """The answer in both places: fields for hosts that show those, text for hosts that show only text.
 
     Small images stand beside the text, and links to whatever is not in the result.
     """
     content: list[ContentBlock] = [TextContent(type="text", text=output.render())]
     links = output.resources()
-    content += await inline_images(call.app, call.scope, [link for link in links if isinstance(link, ArtifactLink)])
+    content += await inline_images(app, scope, [link for link in links if isinstance(link, ArtifactLink)])
     content += [ResourceLink(type="resource_link", **link.model_dump()) for link in links]
     return CallToolResult(
         content=content,

@@ -6,7 +6,8 @@ from pydantic import Field
 
 from mcp_server.files.content import check
 from mcp_server.model.value import JsonObject
-from mcp_server.tools.result import SharedResult, pay
+from mcp_server.tools.pay import pay
+from mcp_server.tools.result import SharedResult
 from mcp_server.tools.shared import SharedArguments, user_message
 from mcp_server.tools.spec import PAID, Call, Tool
 

@@ -11,7 +11,8 @@ from mcp_server.files.content import image_parts
 from mcp_server.files.urls import linked
 from mcp_server.model.request import TurnRequest
 from mcp_server.model.value import JsonObject
-from mcp_server.tools.result import SharedResult, pay
+from mcp_server.tools.pay import pay
+from mcp_server.tools.result import SharedResult
 from mcp_server.tools.shared import SharedArguments, user_message
 from mcp_server.tools.spec import PAID, Call, Tool
 

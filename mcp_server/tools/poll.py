@@ -6,7 +6,8 @@ from pydantic import Field
 
 from mcp_server.model.job import Job, Progress
 from mcp_server.model.value import JsonObject
-from mcp_server.tools.result import failure_of, fields, partial_text, poll_after, result_of, watcher
+from mcp_server.tools.pay import watcher
+from mcp_server.tools.result import failure_of, fields, partial_text, poll_after, result_of
 from mcp_server.tools.shared import WaitSeconds
 from mcp_server.tools.spec import READS, Arguments, Call, Link, Output, Tool
 

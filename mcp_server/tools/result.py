@@ -2,21 +2,17 @@
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
-from mcp_server.errors import CallFailed
-from mcp_server.files.urls import linked
 from mcp_server.model.answer import Answer, Artifact, Failure, Usage
 from mcp_server.model.document import Found
-from mcp_server.model.job import Job, Progress
-from mcp_server.model.request import TurnRequest
+from mcp_server.model.job import Job
 from mcp_server.model.value import JsonObject
-from mcp_server.tools.shared import TurnArguments
-from mcp_server.tools.spec import Call, Link, Output
+from mcp_server.tools.spec import Link, Output
 
 MAX_TEXT = 100_000
 """Characters of text in a result: clients break on results beyond 1 MiB."""
@@ -165,43 +161,6 @@ def passages(found: Found) -> JsonObject:
     return {"results": shown, "search_query": found.queries}
 
 
-async def pay(
-    call: Call, arguments: TurnArguments, request: TurnRequest, wait_seconds: float | None = None
-) -> JsonObject:
-    """Run one paid request up to the wait; returns the fields of its result, or of its handle when it detached.
-
-    A dry run sends nothing and returns the request. ``wait_seconds`` is the tool's own default for the argument.
-
-    Raises:
-        CallFailed: it ended without an answer.
-        ServerError: it could not be started.
-    """
-    call.app.check()
-    drawing = [tool for tool in request.params.get("tools") or () if tool.get("type") == "image_generation"]
-    await call.app.fetcher.check(linked([request.tool_outputs, request.params.get("prompt"), drawing]))
-    if arguments.dry_run:
-        seen = await call.app.turns.preview(call.scope, request)
-        return _given({"status": "dry_run", **seen.model_dump()})
-
-    default = call.app.settings.wait_seconds if wait_seconds is None else wait_seconds
-    wait = default if arguments.wait_seconds is None else arguments.wait_seconds
-    job = await call.app.turns.run(call.scope, request, wait, watcher(call))
-    if failure := failure_of(job):
-        raise CallFailed(failure, job.id, partial_text(job))
-    given = fields(job, call.app.now())
-    return {**given, "requests_sent": job.answer.attempts} if job.answer and job.answer.attempts > 1 else given
-
-
-def watcher(call: Call) -> Callable[[Progress], Awaitable[None]]:
-    """Tells the caller how a job goes."""
-
-    async def watch(progress: Progress) -> None:
-        written = f": {len(progress.text_so_far)} characters" if progress.text_so_far else ""
-        await call.report(f"{progress.activity or 'waiting for the model'}{written}")
-
-    return watch
-
-
 def failure_of(job: Job) -> Failure | None:
     """Why the job has no answer; None while it runs and when it has one."""
     if job.failure:
@@ -225,26 +184,26 @@ def fields(job: Job, now: float) -> JsonObject:
     base: JsonObject = {"status": job.status, **handle, "session": job.session, "response_id": job.response_id}
     if answer is None:
         waiting = {} if job.ended else {"poll_after_seconds": poll_after(job, now)}
-        return _given({**base, **waiting})
+        return without_absent({**base, **waiting})
     cut, truncated = _cut(answer.text)
-    return _given(
+    return without_absent(
         {
             **base,
             "text": cut or None,
             "response_id": answer.response_id or job.response_id,
             "model": answer.model,
             "service_tier": answer.service_tier,
-            "tool_calls": [_given(tool_call.model_dump()) for tool_call in answer.tool_calls],
-            "citations": [_given(citation.model_dump()) for citation in answer.citations],
+            "tool_calls": [without_absent(tool_call.model_dump()) for tool_call in answer.tool_calls],
+            "citations": [without_absent(citation.model_dump()) for citation in answer.citations],
             "refusal": answer.refusal,
             "incomplete_reason": answer.incomplete_reason,
             "usage": _usage(answer.usage),
             "artifacts": [_artifact(artifact) for artifact in answer.artifacts],
             "reasoning_summary": _cut(answer.reasoning_summary or "")[0] or None,
-            "prompt_cache": _given({"key": answer.cache_key, "retention": answer.cache_retention}) or None,
+            "prompt_cache": without_absent({"key": answer.cache_key, "retention": answer.cache_retention}) or None,
             "truncated": truncated or None,
             "warnings": answer.warnings,
-            "files": [_given(file.model_dump()) for file in answer.files],
+            "files": [without_absent(file.model_dump()) for file in answer.files],
             **(passages(answer.found) if answer.found else {}),
             **_extracted(answer),
         }
@@ -280,7 +239,7 @@ def _usage(usage: Usage | None) -> JsonObject | None:
 _ALWAYS = ("input_tokens", "cached_tokens", "output_tokens", "total_tokens")
 
 
-def _given(values: JsonObject) -> JsonObject:
+def without_absent(values: JsonObject) -> JsonObject:
     """Without what is not there: None and empty lists (a valid ``data`` of null or [] stays)."""
     return {k: v for k, v in values.items() if k == "data" or (v is not None and v != [])}
 

@@ -7,7 +7,8 @@ from mcp_server.files.content import check
 from mcp_server.model.request import Extraction
 from mcp_server.model.value import JsonObject
 from mcp_server.tools.generate import GenerateArguments, turn_request
-from mcp_server.tools.result import SharedResult, pay, result_of
+from mcp_server.tools.pay import pay
+from mcp_server.tools.result import SharedResult, result_of
 from mcp_server.tools.spec import PAID, Call, Tool
 
 

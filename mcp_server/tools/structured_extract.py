@@ -10,7 +10,8 @@ from mcp_server.model.request import Extraction
 from mcp_server.model.session import KeptObject
 from mcp_server.model.value import JsonObject
 from mcp_server.schemas.strict import prepare
-from mcp_server.tools.result import ExtractResult, pay
+from mcp_server.tools.pay import pay
+from mcp_server.tools.result import ExtractResult
 from mcp_server.tools.shared import SharedArguments, user_message
 from mcp_server.tools.spec import PAID, Call, Tool
 

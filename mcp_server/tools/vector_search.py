@@ -12,7 +12,8 @@ from mcp_server.model.answer import Citation
 from mcp_server.model.document import Passage
 from mcp_server.model.request import TurnRequest
 from mcp_server.model.value import JsonObject
-from mcp_server.tools.result import SharedResult, passages, pay, source
+from mcp_server.tools.pay import pay
+from mcp_server.tools.result import SharedResult, passages, source
 from mcp_server.tools.shared import TurnArguments, user_message
 from mcp_server.tools.spec import PAID, Call, Tool
 

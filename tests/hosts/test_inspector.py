@@ -48,3 +48,10 @@ def test_it_finds_nothing_to_complain_of_in_the_tools(environment: dict[str, str
 def test_it_gets_an_answer(environment: dict[str, str], era: str) -> None:
     called, _ = inspect(environment, era, "--method", "tools/call", "--tool-name", "generate", "--tool-arg", "input=Hi")
     assert called["result"]["structuredContent"]["text"] == "Turn 1: Hi"
+
+
+def test_it_follows_background_work_to_its_end_as_a_task(environment: dict[str, str]) -> None:
+    called, _ = inspect(
+        environment, "modern", "--method", "tools/call", "--tool-name", "start_background", "--tool-arg", "input=Hi"
+    )
+    assert called["result"]["structuredContent"]["status"] == "completed"
