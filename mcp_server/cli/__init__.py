@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from mcp_server import __version__
 
+KINDS = ("responses", "conversations", "files", "vector_stores", "jobs", "sessions")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the ``responses-mcp`` command.
@@ -21,6 +23,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from mcp_server.cli.demo import demo  # noqa: PLC0415 - see above
 
             return demo(as_json=chosen.json)
+        case "cleanup":
+            from mcp_server.cli.cleanup import cleanup  # noqa: PLC0415 - see above
+
+            return cleanup(chosen)
+        case "jobs":
+            from mcp_server.cli.jobs import jobs  # noqa: PLC0415 - see above
+
+            return jobs(everything=chosen.all, as_json=chosen.json)
         case "tools":
             from mcp_server.cli.tools import show_tools  # noqa: PLC0415 - see above
 
@@ -50,16 +60,42 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1", help="loopback only, until there is authentication")
     serve.add_argument("--port", type=int, default=8000)
     for name, words in (
+        ("cleanup", "say what would be deleted of what was made, or delete it"),
         ("demo", "launch the server as a host would and use every tool on real input"),
+        ("jobs", "show what runs, and what ran within the last day"),
         ("tools", "show the tools and what their definitions cost a conversation"),
         ("usage", "show what was used per day and model, and what it cost"),
     ):
         command = commands.add_parser(name, help=words)
         command.add_argument("--json", action="store_true", help="for programs")
-        if name == "usage":
+        if name == "cleanup":
+            _choose(command)
+        elif name == "jobs":
+            command.add_argument("--all", action="store_true", help="older ones too")
+        elif name == "usage":
             command.add_argument("--days", type=_days, default=30, help="how many, today included (default: 30)")
             command.add_argument("--session", help="of this session alone")
     return parser
+
+
+def _choose(cleanup: argparse.ArgumentParser) -> None:
+    what = cleanup.add_mutually_exclusive_group(required=True)
+    what.add_argument("--session", metavar="NAME", help="all of this session")
+    what.add_argument("--ids", nargs="+", metavar="ID", help="responses, jobs, files, conversations, stores by name")
+    what.add_argument("--older-than", type=_age, metavar="AGE", help="not used for so long, such as 30d")
+    what.add_argument("--all", action="store_true", help="everything that was made with the configured backend")
+    what.add_argument("--expired", action="store_true", help="what nobody can use any more; deleted at once")
+    cleanup.add_argument("--kinds", nargs="+", choices=KINDS, default=[], help="nothing else (default: all kinds)")
+    cleanup.add_argument("--yes", action="store_true", help="delete it; without this nothing is deleted")
+
+
+def _age(text: str) -> float:
+    from mcp_server.cleanup.choice import seconds_of  # noqa: PLC0415 - see above
+
+    try:
+        return seconds_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _days(text: str) -> int:

@@ -1,23 +1,23 @@
 """``cleanup``: delete what this server made for this caller, and nothing else; by default only say what would go."""
 
-import re
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Literal, Self
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Annotated, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
-from mcp_server.backends.artifacts import cited_files, file_artifact_id
-from mcp_server.errors import ServerError
-from mcp_server.model.session import KeptObject, Turn
+from mcp_server.cleanup.choice import AGE, Choice, seconds_of
+from mcp_server.cleanup.clean import Rooms, clean
+from mcp_server.cleanup.report import counted, shown
+from mcp_server.cleanup.stock import Kind
 from mcp_server.model.value import JsonObject
 from mcp_server.tools.shared import SessionName
 from mcp_server.tools.spec import DESTROYS, Arguments, Call, Output, Tool
 
-Kind = Literal["responses", "conversations", "files", "vector_stores", "jobs", "sessions"]
-Gone = Literal["deleted", "already_gone", "skipped"]
-
-_AGE = re.compile(r"(\d{1,5})([smhdw])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+PATIENCE_SECONDS = 45.0
+"""Below the 60 s at which hosts give up; the same call again goes on."""
+MOST_NAMED = 5
+"""Ids of a group that the text names."""
 
 
 class CleanupArguments(Arguments):
@@ -27,9 +27,7 @@ class CleanupArguments(Arguments):
     ids: Annotated[list[str], Field(min_length=1)] | None = Field(
         default=None, description="Response, job, file or store ids"
     )
-    older_than: Annotated[str, Field(pattern=rf"^{_AGE.pattern}$")] | None = Field(
-        default=None, description='Such as "30d"'
-    )
+    older_than: Annotated[str, Field(pattern=f"^{AGE}$")] | None = Field(default=None, description='Such as "30d"')
     all: bool = Field(default=False, description="Everything of yours; needs confirm")
     kinds: list[Kind] | None = None
     dry_run: bool = Field(default=True, description="false really deletes")
@@ -44,6 +42,16 @@ class CleanupArguments(Arguments):
             raise ValueError("all deletes everything this server made for you; pass confirm: true with it.")
         return self
 
+    def choice(self) -> Choice:
+        """What is meant."""
+        return Choice(
+            session=self.session,
+            ids=tuple(self.ids or ()),
+            older_than=seconds_of(self.older_than) if self.older_than else None,
+            everything=self.all,
+            kinds=frozenset(self.kinds or ()),
+        )
+
 
 class CleanupResult(Output):
     """Each item and what became of it."""
@@ -53,149 +61,39 @@ class CleanupResult(Output):
     counts: JsonObject
 
     def render(self) -> str:
-        """The counts, then one line an item."""
+        """The counts, then one line for all items of a kind that went the same way: there may be hundreds."""
         head = "Would delete" if self.dry_run else "Cleaned up"
         counts = ", ".join(f"{number} {status}" for status, number in self.counts.items()) or "nothing"
-        lines = [
-            f"- {item['kind']} {item['id']}: {item['status']} {item.get('error', '')}".rstrip() for item in self.items
-        ]
-        return "\n".join([f"{head}: {counts}", *lines])
+        groups: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
+        for item in self.items:
+            groups[item["status"], item["kind"], item.get("error", "")].append(item["id"])
+        return "\n".join([f"{head}: {counts}", *(_line(*group, ids) for group, ids in groups.items())])
 
 
-class Item(BaseModel):
-    """Something that can go, and how."""
-
-    id: str
-    kind: Kind
-    at: float
-    session: str | None = None
-    aliases: list[str] = []
-    delete: Callable[[], Awaitable[Gone]]
+def _line(status: str, kind: str, error: str, ids: Sequence[str]) -> str:
+    more = f" and {len(ids) - MOST_NAMED:,} more" if len(ids) > MOST_NAMED else ""
+    reason = f": {error}" if error else ""
+    return f"- {status}: {len(ids):,} {kind.replace('_', ' ')} ({', '.join(ids[:MOST_NAMED])}{more}){reason}"
 
 
 async def cleanup(call: Call, arguments: CleanupArguments) -> CleanupResult:
-    """Gather, then delete one by one; one failure does not stop the others."""
-    items = [item for item in await _gather(call) if _chosen(call, arguments, item)]
-    shown: list[JsonObject] = []
-    for item in items:
-        shown.append({"id": item.id, "kind": item.kind, **await _go(item, dry_run=arguments.dry_run)})
-        await call.report(f"{len(shown)} of {len(items)}")
-    named = {name for item in items for name in (item.id, *item.aliases)}
-    shown += [
-        {"id": lost, "kind": "unknown", "status": "skipped", "error": "not yours, or already forgotten"}
-        for lost in arguments.ids or ()
-        if lost not in named
-    ]
-    counts: JsonObject = {}
-    for item in shown:
-        counts[item["status"]] = counts.get(item["status"], 0) + 1
-    return CleanupResult(dry_run=arguments.dry_run, items=shown, counts=counts)
+    """Delete what was chosen, or look what would go."""
 
+    async def tell(done: int, total: int) -> None:
+        await call.report(f"{done} of {total}")
 
-async def _go(item: Item, *, dry_run: bool) -> JsonObject:
-    if dry_run:
-        return {"status": "would_delete"}
-    try:
-        gone = await item.delete()
-    except ServerError as error:
-        return {"status": "failed", "error": error.message}
-    return {"status": gone} if gone != "skipped" else {"status": gone, "error": "still running; cancel it first"}
-
-
-def _chosen(call: Call, arguments: CleanupArguments, item: Item) -> bool:
-    if arguments.kinds and item.kind not in arguments.kinds:
-        return False
-    if arguments.session:
-        return item.session == arguments.session
-    if arguments.ids:
-        return any(name in arguments.ids for name in (item.id, *item.aliases))
-    if arguments.older_than and (age := _AGE.fullmatch(arguments.older_than)):
-        return item.at < call.app.now() - int(age[1]) * _SECONDS[age[2]]
-    return arguments.all
-
-
-async def _gather(call: Call) -> list[Item]:
-    """Everything of the caller's, the dependent things first: a job and a session may name a response."""
-    store, scope = call.app.store, call.scope
-    items = [
-        Item(id=job.id, kind="jobs", at=job.created_at, session=job.session, delete=_job(call, job.id))
-        for job in await store.jobs.recent(scope, 0.0)
-    ]
-    items += [
-        Item(id=one.name, kind="sessions", at=one.updated_at, session=one.name, delete=_session(call, one.name))
-        for one in await store.sessions.all(scope)
-    ]
-    items += [
-        Item(
-            id=turn.response_id,
-            kind="responses",
-            at=turn.created_at,
-            session=turn.session,
-            delete=_response(call, turn),
-        )
-        for turn in await store.sessions.made(scope)
-    ]
-    items += [
-        Item(id=kept.key, kind="vector_stores", at=kept.created_at, aliases=[kept.id], delete=_store(call, kept.key))
-        for kept in await store.objects.all(scope, "vector_store")
-    ]
-    items += [
-        Item(id=kept.id, kind="files", at=kept.created_at, delete=_object(call, kept, call.app.backend.delete_file))
-        for kept in await store.objects.all(scope, "file")
-    ]
-    items += [
-        Item(
-            id=kept.id,
-            kind="conversations",
-            at=kept.created_at,
-            session=kept.data.get("session"),
-            delete=_object(call, kept, call.app.backend.delete_conversation),
-        )
-        for kept in await store.objects.all(scope, "conversation")
-    ]
-    return items
-
-
-def _job(call: Call, job_id: str) -> Callable[[], Awaitable[Gone]]:
-    async def delete() -> Gone:
-        # An unfinished job stays: its work would go on without anybody who could stop it.
-        return "deleted" if await call.app.store.jobs.delete(call.scope, [job_id]) else "skipped"
-
-    return delete
-
-
-def _session(call: Call, name: str) -> Callable[[], Awaitable[Gone]]:
-    async def delete() -> Gone:
-        return "deleted" if await call.app.store.sessions.delete(call.scope, name) else "already_gone"
-
-    return delete
-
-
-def _response(call: Call, turn: Turn) -> Callable[[], Awaitable[Gone]]:
-    async def delete() -> Gone:
-        there = await call.app.backend.delete(turn.response_id) if turn.stored else True
-        for file_id in cited_files(turn.output):
-            await call.app.store.objects.delete(call.scope, "artifact", file_artifact_id(turn.response_id, file_id))
-        await call.app.store.sessions.forget(call.scope, [turn.response_id])
-        return "deleted" if there else "already_gone"
-
-    return delete
-
-
-def _store(call: Call, name: str) -> Callable[[], Awaitable[Gone]]:
-    async def delete() -> Gone:
-        return "deleted" if await call.app.index.delete(call.scope, name) else "already_gone"
-
-    return delete
-
-
-def _object(call: Call, kept: KeptObject, upstream: Callable[[str], Awaitable[bool]]) -> Callable[[], Awaitable[Gone]]:
-    async def delete() -> Gone:
-        there = await upstream(kept.id)
-        await call.app.store.objects.delete(call.scope, kept.kind, kept.key)
-        return "deleted" if there else "already_gone"
-
-    return delete
+    app = call.app
+    rooms = Rooms(store=app.store, backend=app.backend, index=app.index, scope=call.scope)
+    outcomes = await clean(
+        rooms,
+        arguments.choice(),
+        now=app.now(),
+        dry_run=arguments.dry_run,
+        tell=tell,
+        seconds=PATIENCE_SECONDS,
+    )
+    items = [shown(one) for one in outcomes]
+    return CleanupResult(dry_run=arguments.dry_run, items=items, counts=counted(outcomes))
 
 
 TOOL = Tool(
