@@ -161,6 +161,7 @@ def nursery() -> Generator[Nursery]:
 def fork_on_demand(control: socket.socket) -> None:
     """Fork a server for each message, until the other end is closed."""
     import httpcore2
+    import httpx2
     import openai.types.responses  # noqa: F401 - only in the process that forks
 
     from mcp_server.backends.responses import backend  # noqa: F401 - as above
@@ -169,7 +170,7 @@ def fork_on_demand(control: socket.socket) -> None:
 
     # Reading the machine's certificates takes as long as a short life.
     httpcore2.default_ssl_context = cache(httpcore2.default_ssl_context)
-    httpcore2.default_ssl_context()
+    httpx2.AsyncClient()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how they ended
     while True:
         message, pipes, _, _ = socket.recv_fds(control, 1_000_000, 2)
