@@ -97,6 +97,7 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
                     fetcher=ground.fetcher,
                 )
             finally:
+                await turns.part()
                 tasks.cancel_scope.cancel()
     finally:
         with anyio.CancelScope(shield=True):

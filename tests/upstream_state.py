@@ -206,7 +206,9 @@ class StatefulUpstream(ShelvesUpstream):
         if not found["background"]:
             return error(400, "Cannot cancel a synchronous response.")
         if found["status"] in STEPS:
-            found = self.responses[response_id] = {**found, "status": "cancelled", "output": [], "usage": None}
+            # What it has cost settles a moment later.
+            self.responses[response_id] = {**found, "status": "cancelled", "output": []}
+            return reply({**self.responses[response_id], "usage": None})
         return reply(found)
 
     def _compact(self, request: Request) -> Answer:

@@ -17,6 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     chosen = parser.parse_args(arguments)
+    if chosen.command == "cleanup" and chosen.expired and chosen.kinds:
+        parser.error("cleanup --expired takes no --kinds: it deletes all that has expired")
     # Each command imports its own rooms: `--help` and a wrong word answer at once.
     match chosen.command:
         case "demo":

@@ -57,6 +57,11 @@ class Show:
         self._fetched: float | None = None
         self.steps: list[Step] = []
 
+    def go_on_with(self, client: Client) -> None:
+        """The server has been started again: this is who speaks to it."""
+        self._client = client
+        self.say("\nthe host has quit while the job ran, and starts the server again")
+
     def say(self, text: str = "") -> None:
         """One line for the person."""
         if not self._silent:
@@ -191,11 +196,16 @@ def _placed(source: JsonObject) -> bool:
     return "path" in source and ("lines" in source or "page" in source)
 
 
-async def background(show: Show) -> None:
-    """Work that nobody waits for: collected, and another one stopped."""
+async def start(show: Show) -> JsonObject:
+    """Work that nobody waits for; returns its handle."""
     letter = "Write a short letter to a customer whose desk is late."
     job = await show.call("start_background", "draft a reply", input=letter, max_output_tokens=120)
     show.must(job.get("job_id"), "there is no job id")
+    return job
+
+
+async def background(show: Show, job: JsonObject) -> None:
+    """The work of a server that is gone: collected from another one; and a job that is stopped."""
     ended = await collect(show, job)
     show.must(ended.get("status") in ("completed", "incomplete"), f"the job ended as {ended.get('status')}")
     other = await show.call("start_background", "start another one", input="Tell a very long story.")
@@ -255,7 +265,10 @@ async def _demo(*, as_json: bool) -> int:
             await conversation(show)
             await extraction(show)
             await documents(show, docs)
-            await background(show)
+            job = await start(show)
+        async with launched(docs, folder) as client:
+            show.go_on_with(client)
+            await background(show, job)
             await tidy(show)
     wrong = [step for step in show.steps if step.wrong]
     missing = sorted(set(tools) - {step.tool for step in show.steps})

@@ -11,7 +11,7 @@ import anyio
 from mcp_server import settings
 from mcp_server.cli.table import lines
 from mcp_server.cli.usage import OWNER
-from mcp_server.errors import ServerError
+from mcp_server.errors import ConfigurationError, ServerError
 from mcp_server.model.job import Job
 from mcp_server.model.value import JsonObject, Scope
 from mcp_server.store.sqlite import open_sqlite
@@ -27,6 +27,9 @@ def jobs(*, everything: bool, as_json: bool) -> int:
     told = settings.load()
     now = time.time()
     try:
+        if told.problem:
+            # What stands in for a setting that is wrong may be another store than the one that was meant.
+            raise ConfigurationError(told.problem)
         path = settings.sqlite_path(told)
         none: list[Job] = []
         found = anyio.run(_read, path, 0.0 if everything else now - DAY_SECONDS) if path.is_file() else none

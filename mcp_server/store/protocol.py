@@ -103,8 +103,11 @@ class Jobs(Protocol):
         """Ask the job's worker, wherever it runs, to stop it."""
         ...
 
-    async def keep(self, worker: str, lease_until: float, now: float) -> list[Job]:
-        """Renew the leases of ``worker``; return its unfinished jobs that somebody asked to cancel."""
+    async def keep(self, worker: str, job_ids: Sequence[str], lease_until: float) -> list[Job]:
+        """Renew the leases of those of ``worker``'s jobs; return all of its that somebody asked to cancel.
+
+        A job of its that it does not name was left behind by a mishap: its lease runs out, and somebody takes it over.
+        """
         ...
 
     async def take_over(
@@ -115,6 +118,10 @@ class Jobs(Protocol):
         What was never sent is queued again; with ``again`` (only right where running twice costs nothing) all of it.
         Returns the jobs that are now this worker's, of all owners.
         """
+        ...
+
+    async def next_expiry(self, backend: str, worker: str) -> float | None:
+        """When the first lease of another worker runs out; None when no other has an unfinished job."""
         ...
 
     async def release(self, worker: str, job_ids: Sequence[str], *, requeue: bool) -> None:

@@ -38,7 +38,8 @@ async def cancel(call: Call, arguments: CancelArguments) -> CancelResult:
 
 
 def _describe(call: Call, job: Job) -> JsonObject:
-    shown: JsonObject = {"job_id": job.id, "status": job.status}
+    named = {"response_id": job.response_id} if job.response_id else {}
+    shown: JsonObject = {"job_id": job.id, "status": job.status, **named}
     if usage := fields(job, call.app.now()).get("usage"):
         shown["usage"] = usage
     if job.failure:

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from mcp_server.cleanup.choice import AGE, Choice, seconds_of
+from mcp_server.cleanup.choice import Choice, seconds_of
 from mcp_server.cleanup.clean import Rooms, clean
 from mcp_server.cleanup.report import counted, shown
 from mcp_server.cleanup.stock import Kind
@@ -27,11 +27,18 @@ class CleanupArguments(Arguments):
     ids: Annotated[list[str], Field(min_length=1)] | None = Field(
         default=None, description="Response, job, file or store ids"
     )
-    older_than: Annotated[str, Field(pattern=f"^{AGE}$")] | None = Field(default=None, description='Such as "30d"')
+    older_than: str | None = Field(default=None, description='Such as "30d"; s, m, h, d or w')
     all: bool = Field(default=False, description="Everything of yours; needs confirm")
     kinds: list[Kind] | None = None
     dry_run: bool = Field(default=True, description="false really deletes")
     confirm: bool = False
+
+    @field_validator("older_than")
+    @classmethod
+    def _is_an_age(cls, older_than: str | None) -> str | None:
+        if older_than is not None:
+            seconds_of(older_than)
+        return older_than
 
     @model_validator(mode="after")
     def _one_choice(self) -> Self:
@@ -62,18 +69,24 @@ class CleanupResult(Output):
 
     def render(self) -> str:
         """The counts, then one line for all items of a kind that went the same way: there may be hundreds."""
-        head = "Would delete" if self.dry_run else "Cleaned up"
-        counts = ", ".join(f"{number} {status}" for status, number in self.counts.items()) or "nothing"
+        said = ", ".join(f"{number:,} {_spaced(status)}" for status, number in self.counts.items())
+        hint = "; nothing was deleted, dry_run: false does it" if "would_delete" in self.counts else ""
         groups: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
         for item in self.items:
             groups[item["status"], item["kind"], item.get("error", "")].append(item["id"])
-        return "\n".join([f"{head}: {counts}", *(_line(*group, ids) for group, ids in groups.items())])
+        return "\n".join(
+            [f"{said or 'Nothing to clean up'}{hint}.", *(_line(*group, ids) for group, ids in groups.items())]
+        )
+
+
+def _spaced(word: str) -> str:
+    return word.replace("_", " ")
 
 
 def _line(status: str, kind: str, error: str, ids: Sequence[str]) -> str:
     more = f" and {len(ids) - MOST_NAMED:,} more" if len(ids) > MOST_NAMED else ""
     reason = f": {error}" if error else ""
-    return f"- {status}: {len(ids):,} {kind.replace('_', ' ')} ({', '.join(ids[:MOST_NAMED])}{more}){reason}"
+    return f"- {_spaced(status)}: {len(ids):,} {_spaced(kind)} ({', '.join(ids[:MOST_NAMED])}{more}){reason}"
 
 
 async def cleanup(call: Call, arguments: CleanupArguments) -> CleanupResult:

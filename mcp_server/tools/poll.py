@@ -1,6 +1,7 @@
 """``poll``: how far jobs are, and their results when they have ended. Lost ids are no loss."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from pydantic import Field
 
@@ -12,18 +13,19 @@ from mcp_server.tools.shared import WaitSeconds
 from mcp_server.tools.spec import READS, Arguments, Call, Link, Output, Tool
 
 DAY_SECONDS = 86_400.0
-
-
 ROOM = 100_000
-"""Characters of results in one poll, the newest first: what does not fit is there for a poll of its own."""
+"""Characters of results and progress in one poll, the newest first: the rest is there for a poll of its own."""
 SO_FAR = 4_000
 """Characters of a text that is still being written: its end, which is what has changed since the last poll."""
+LEFT_OUT = "too much for one poll; poll this id alone"
 
 
 class PollArguments(Arguments):
     """Which jobs, and how long to wait for an end."""
 
-    ids: list[str] | None = Field(default=None, description="Job or response ids; absent: all of the last day")
+    ids: Annotated[list[str], Field(min_length=1)] | None = Field(
+        default=None, description="Job or response ids; absent: all of the last day"
+    )
     wait_seconds: WaitSeconds = Field(default=0, description="Wait up to this long for one to end")
 
 
@@ -55,9 +57,9 @@ async def poll(call: Call, arguments: PollArguments) -> PollResult:
     room = ROOM
     for job in reversed(jobs):
         one = describe(call, job)
-        size = len(str(one.get("result", "")))
-        # A single one is always shown: its text is cut by itself.
-        shown.append(_without_result(one) if shown and size > room else one)
+        size = sum(len(str(one.get(name, ""))) for name in ("result", "progress"))
+        # A single one is always shown: its texts are cut by themselves.
+        shown.append(_in_short(one) if shown and size > room else one)
         room -= size
     shown.reverse()
     return PollResult(jobs=shown, not_found=lost) if lost else PollResult(jobs=shown)
@@ -82,32 +84,36 @@ def describe(call: Call, job: Job) -> JsonObject:
         "created_at": round(job.created_at, 3),
         "elapsed_seconds": round(max(0.0, end - job.created_at), 1),
     }
+    named = {"response_id": job.response_id} if job.response_id else {}
     if not job.ended:
-        if job.response_id:
-            shown["response_id"] = job.response_id
+        shown |= named
         if progress := call.app.turns.progress(job):
             shown["progress"] = _progress(progress, job)
         return {**shown, "poll_after_seconds": poll_after(job, call.app.now())}
     if failure := failure_of(job):
         shown["error"] = failure.model_dump(exclude_none=True)
         if not partial_text(job):
-            return shown
+            return shown | named
     return {**shown, "result": fields(job, call.app.now())}
 
 
 def _progress(progress: Progress, job: Job) -> JsonObject:
-    written, activity = progress.text_so_far, progress.activity
-    if job.cancel_requested:
-        activity = "stopping"
-    if len(written) > SO_FAR:
-        written = f"\u2026{written[-SO_FAR:]}"
-    told = {**progress.model_dump(exclude_none=True), "text_so_far": written, "activity": activity}
+    told = {
+        **progress.model_dump(exclude_none=True),
+        "text_so_far": _end(progress.text_so_far),
+        "reasoning_summary": _end(progress.reasoning_summary),
+        "activity": "stopping" if job.cancel_requested else progress.activity,
+    }
     return {name: value for name, value in told.items() if value or name in ("events", "text_so_far")}
 
 
-def _without_result(job: JsonObject) -> JsonObject:
-    kept = {name: value for name, value in job.items() if name != "result"}
-    return {**kept, "result_omitted": "too much for one poll; poll this id alone"}
+def _end(text: str) -> str:
+    return text if len(text) <= SO_FAR else f"\u2026{text[-SO_FAR:]}"
+
+
+def _in_short(job: JsonObject) -> JsonObject:
+    large = "result" if "result" in job else "progress"
+    return {**{name: value for name, value in job.items() if name != large}, f"{large}_omitted": LEFT_OUT}
 
 
 def _line(job: JsonObject) -> str:
@@ -121,7 +127,8 @@ def _line(job: JsonObject) -> str:
     if omitted := job.get("result_omitted"):
         return f"{head}; its result is {omitted}"
     progress = job.get("progress", {})
-    lines = [f"{head}; poll again in {job['poll_after_seconds']:g} s, or with wait_seconds", progress.get("activity")]
+    lines = [f"{head}; poll again in {job['poll_after_seconds']:g} s, or with wait_seconds"]
+    lines += [progress.get("activity") or job.get("progress_omitted")]
     lines += [f"- {step}" for step in progress.get("steps", ())]
     lines += [progress.get("reasoning_summary"), progress.get("text_so_far")]
     return "\n".join(text for text in lines if text)

@@ -167,7 +167,10 @@ def failure_of(job: Job) -> Failure | None:
         return job.failure
     if job.status == "cancelled":
         return Failure(
-            code="cancelled", message="The call was cancelled before it had an answer; nothing more is sent."
+            code="cancelled",
+            message="The call was cancelled before it had an answer; nothing more is sent.",
+            outcome="failed" if job.sent else "not_sent",
+            attempts=job.sent,
         )
     return None
 

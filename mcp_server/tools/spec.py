@@ -1,6 +1,7 @@
 """A tool is data: name, words, types, handler. Here, and nowhere else in this package, it meets MCP's types."""
 
 import difflib
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -19,6 +20,8 @@ from mcp_server.model.value import JsonObject, Scope
 
 MAX_ARGUMENT_BYTES = 10_000_000
 """The API takes 10 MB of input; more is refused before anything is sent."""
+
+_AS_IT_IS_PUT = re.compile(r"^(Input|String|List|Dictionary) should")
 
 TYPED_BY_SDK = frozenset({"options", "tools", "tool_choice", "tool_outputs"})
 """Arguments that are checked by the SDK's own types."""
@@ -133,10 +136,12 @@ def explain(tool: str, arguments: type[Arguments], error: ValidationError) -> st
                 told.append(f"{tool} has no argument {where!r}; {hint}")
             case "missing":
                 told.append(f"{where}: {tool} needs this argument.")
+            case "too_short":
+                told.append(f"{where}: it must not be empty.")
             case "value_error":
                 told.append(f"{where}: {problem['msg'].removeprefix('Value error, ')}")
             case _:
-                told.append(f"{where}: {problem['msg'].replace('Input should be', 'it must be')}.")
+                told.append(f"{where}: {_AS_IT_IS_PUT.sub('it must', problem['msg'])}.")
     return " ".join(told)
 
 

@@ -108,7 +108,8 @@ class Exchange:
         return plan, await self._remember(await self._send(layout), plan)
 
     async def recover(self, response_id: str) -> tuple[Plan, Answer]:
-        """The answer to what a process that is gone has sent."""
+        """The answer to what was sent before, by a process that is gone or before the job was stopped."""
+        self.turns, self.spent = [], []
         answer = await self._listener.catch_up(response_id, background=self._request.background)
         if "conversation" in self._request.params:
             params = {**self._request.params, "conversation": answer.conversation}

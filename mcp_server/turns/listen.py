@@ -6,15 +6,17 @@ that cannot be, the backend is asked how it ended.
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Any
 
 import anyio
 import structlog
 
-from mcp_server.errors import UpstreamError
+from mcp_server.errors import StoreError, UpstreamError
 from mcp_server.model.answer import Answer
 from mcp_server.model.events import Accepted, Activity, Created, Cursor, Event, Finished
 from mcp_server.model.job import Job
 from mcp_server.model.request import Layout
+from mcp_server.model.value import JsonObject
 from mcp_server.turns.ground import Ground
 from mcp_server.turns.live import Live
 from mcp_server.turns.recover import PATIENCE_SECONDS, TakenOver, ask_upstream, interrupted
@@ -33,6 +35,7 @@ class Listener:
         self._job = job
         self._live = live
         self._kept_at = anyio.current_time()
+        self._unwritten: JsonObject = {}
 
     async def leave(self, *, nameless: bool = False) -> None:
         """A request is about to leave; from here on it can never be sent again by somebody else.
@@ -45,9 +48,10 @@ class Listener:
             # What takes long comes first: a crash between the note and the request leaves a job unknown for nothing.
             async for _ in ground.backend.prepare():
                 pass
+        # From the note on it counts as sent: whoever stops it in between must wait for its name.
+        self._live.sending(nameless=nameless)
         if not await ground.store.jobs.note(self._job.id, worker=ground.worker, sent=True):
             raise TakenOver
-        self._live.sending(nameless=nameless)
 
     async def send(self, layout: Layout) -> Answer:
         """Send a request and hear its answer.
@@ -57,8 +61,8 @@ class Listener:
             UpstreamError: there is no answer.
         """
         ground, profile = self._ground, self._ground.backend.profile
-        await self.leave(nameless=layout.background)
         try:
+            await self.leave(nameless=layout.background)
             async with aclosing(ground.backend.respond(layout)) as events:
                 heard = await self._listen(events, resumable=layout.background)
         except UpstreamError as error:
@@ -109,7 +113,7 @@ class Listener:
                     return event
                 case Created():
                     # Durable before anybody is told: with this id the response can be asked about after a crash.
-                    await self._ground.store.jobs.note(self._job.id, response_id=event.response_id)
+                    await self._write(response_id=event.response_id)
                 case _:
                     pass
             self._live.tell(event)
@@ -124,6 +128,14 @@ class Listener:
         border = resumable and isinstance(event, Cursor) and event.mark
         if whole and (border or now - self._kept_at >= KEEP_SECONDS):
             self._kept_at = now
-            await self._ground.store.jobs.note(
-                self._job.id, cursor=live.cursor if resumable else None, progress=live.progress
-            )
+            await self._write(cursor=live.cursor, progress=live.taken_down())
+
+    async def _write(self, **known: Any) -> None:
+        """Write down what is known, or with the next what cannot be for now: no paid work is given up for a note."""
+        self._unwritten |= known
+        try:
+            await self._ground.store.jobs.note(self._job.id, **self._unwritten)
+        except StoreError as error:
+            _log.warning("job_not_noted", job=self._job.id, reason=error.message)
+        else:
+            self._unwritten = {}

@@ -33,7 +33,7 @@ class Live:
         self.cursor = job.cursor
         self.settled: Job | None = None
         self._changed: anyio.Event | None = None
-        self._events = known.events
+        self._events = self._written = known.events
         self._text = [known.text_so_far]
         self._thoughts = [known.reasoning_summary]
         self._activity = known.activity
@@ -49,6 +49,16 @@ class Live:
             activity=self._activity,
             steps=list(self._steps),
         )
+
+    @property
+    def untold(self) -> bool:
+        """True when something has come since it was last taken down."""
+        return self._events != self._written
+
+    def taken_down(self) -> Progress:
+        """How far it is now, to be written down."""
+        self._written = self._events
+        return self.progress
 
     def tell(self, event: Event) -> None:
         """Take in what the backend told."""

@@ -59,6 +59,10 @@ class Pauses:
         """True when the time for asking is over."""
         return self._ground.now() >= self._until
 
+    def after(self, error: UpstreamError) -> float:
+        """The pause after a failure: the upstream may wish for a longer one, not for none."""
+        return max(self._pause, error.retry_after or 0.0)
+
     async def next(self, wished_seconds: float | None = None) -> None:
         """Wait before the next question."""
         await anyio.sleep(self._pause if wished_seconds is None else min(wished_seconds, LONGEST_WISH))
@@ -85,7 +89,7 @@ async def ask_upstream(
             if never := _never(response_id, error):
                 raise never from error
             _not_asked(live, response_id, error)
-            wish = error.retry_after
+            wish = pauses.after(error)
         else:
             if answer.status in ENDED:
                 return answer
@@ -117,7 +121,7 @@ async def stop_upstream(ground: Ground, live: Live, response_id: str, *, until: 
             _not_asked(live, response_id, error)
             if pauses.over:
                 raise
-            await pauses.next(error.retry_after)
+            await pauses.next(pauses.after(error))
     pauses = Pauses(ground, until)
     with anyio.move_on_after(USAGE_SECONDS):
         while answer.status not in ENDED or answer.usage is None:
@@ -127,7 +131,7 @@ async def stop_upstream(ground: Ground, live: Live, response_id: str, *, until: 
             except UpstreamError as error:
                 _log.info("usage_not_learned", response=response_id, code=error.kind)
                 break
-    return answer
+    return answer if answer.status in ENDED else await ask_upstream(ground, live, response_id, until=until)
 
 
 def _not_asked(live: Live, response_id: str, error: UpstreamError) -> None:

@@ -1,9 +1,11 @@
 """Runs one job: its turn in the session, the request and its repairs, and the one transaction that settles it."""
 
+from contextlib import suppress
+
 import anyio
 import structlog
 
-from mcp_server.errors import InternalError, ServerError, StoreError, UpstreamError
+from mcp_server.errors import InternalError, NotThere, ServerError, StoreError, UpstreamError
 from mcp_server.model.answer import Answer, Failure, Status, Usage
 from mcp_server.model.job import Job
 from mcp_server.model.request import Extraction, TurnRequest
@@ -13,10 +15,12 @@ from mcp_server.turns.exchange import Exchange
 from mcp_server.turns.ground import LEASE_SECONDS, Ground
 from mcp_server.turns.layout import Plan
 from mcp_server.turns.live import Live
-from mcp_server.turns.recover import PATIENCE_SECONDS, TakenOver, interrupted, stop_upstream
+from mcp_server.turns.recover import LONGEST_PAUSE, PATIENCE_SECONDS, TakenOver, interrupted, stop_upstream
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("responses_mcp.turns")
 
+FIRST_PAUSE = 0.5
+"""Seconds before an end that could not be written down is tried again."""
 LOST_REPAIR = "The server stopped while this answer was with the model for repair; it was not sent again."
 
 
@@ -29,6 +33,7 @@ class Run:
         self._request = request
         self._live = live
         self._exchange = Exchange(ground, job, request, live)
+        self._end: tuple[Status, Answer | None, Failure | None] | None = None
 
     async def to_the_end(self) -> None:
         """Bring the job to its end, whatever that is; afterwards it is settled in the store or let go of.
@@ -44,6 +49,7 @@ class Run:
         except StoreError as error:
             # Nothing may be said of the job that the store does not hold; it is let go of below, if that can be.
             _log.error("job_not_settled", job=self._job.id, reason=error.message)
+            await self._settle_later()
         finally:
             with anyio.CancelScope(shield=True):
                 await self._let_go()
@@ -54,7 +60,7 @@ class Run:
         job = await self._mine()
         if job is None:
             return
-        if not job.background or not self._ground.backend.profile.background or not job.sent:
+        if not self._goes_on(job):
             await self._settle("cancelled", answer=self._partial())
             return
         try:
@@ -66,13 +72,16 @@ class Run:
         except UpstreamError as error:
             await self._settle("unknown", answer=self._partial(), failure=error.failure())
             return
-        if answer.status in ("completed", "incomplete"):
+        if answer.status == "cancelled":
+            await self._settle("cancelled", answer=self._exchange.booked(answer))
+        else:
             # It was faster than the cancellation, and is paid for.
             self._job = job
             await self._settled()
-        else:
-            stopped = answer.model_copy(update={"status": "cancelled", "failure": None})
-            await self._settle("cancelled", answer=self._exchange.booked(stopped))
+
+    def _goes_on(self, job: Job) -> bool:
+        """True when work may have begun upstream that goes on there without us."""
+        return job.background and self._ground.backend.profile.background and job.sent > 0
 
     async def _mine(self) -> Job | None:
         """The job as it is by now; None when it has ended or is another process's."""
@@ -100,9 +109,11 @@ class Run:
     async def _leave(self, job: Job) -> None:
         """The server is shutting down: the next one goes on with the job, or it is told what is known of it."""
         ground, profile, jobs = self._ground, self._ground.backend.profile, self._ground.store.jobs
-        if job.response_id and profile.stored and (job.background or not self._live.stopped):
+        if self._end:
+            await self._settle(*self._end)
+        elif job.response_id and profile.stored and (job.background or not self._live.stopped):
             await jobs.release(ground.worker, [job.id], requeue=False)
-        elif self._live.stopped:
+        elif self._live.stopped and not self._goes_on(job):
             await self._settle("cancelled", answer=self._partial())
         elif profile.free or not job.sent:
             await jobs.release(ground.worker, [job.id], requeue=True)
@@ -129,16 +140,31 @@ class Run:
             _log.exception("job_crashed", job=self._job.id)
             await self._settle("failed", failure=InternalError().failure())
 
-    async def _settle(self, status: Status, *, answer: Answer | None = None, failure: Failure | None = None) -> None:
+    async def _settle(self, status: Status, answer: Answer | None = None, failure: Failure | None = None) -> None:
         """The one transaction: the job's end, its turns, the session's head. It is not interrupted."""
         turns, spent = self._exchange.turns, self._exchange.spent
         if answer and turns:
             # The turn holds the items; they may be megabytes of images.
             answer = answer.model_copy(update={"output": []})
+        self._end = status, answer, failure
         with anyio.CancelScope(shield=True):
-            self._live.settled = await self._ground.store.jobs.settle(
-                self._job.id, status, answer=answer, failure=failure, turns=turns, spent=spent
-            )
+            try:
+                self._live.settled = await self._ground.store.jobs.settle(
+                    self._job.id, status, answer=answer, failure=failure, turns=turns, spent=spent
+                )
+            except NotThere as error:
+                # Another process had taken it over and ended it, and that was cleaned up.
+                _log.info("job_gone", job=self._job.id, reason=error.message)
+                self._end = None
+
+    async def _settle_later(self) -> None:
+        """Try again to write down how the job ended: nobody else may know."""
+        pause = FIRST_PAUSE
+        while self._end and not self._live.settled:
+            await anyio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+            with suppress(StoreError):
+                await self._settle(*self._end)
 
     async def _claim(self) -> bool:
         """Wait for the job's turn: jobs of one session run one after another, in the order they were admitted.

@@ -26,6 +26,11 @@ from mcp_server.turns.run import Run
 Watch = Callable[[Progress], Awaitable[None]]
 """Told how far a job is, at most four times a second."""
 
+PARTING_SECONDS = 1.5
+"""Less than the 2 s after which hosts end a server whose input they have closed."""
+
+SHORTEST_ROUND_SECONDS = 0.1
+
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("responses_mcp.turns")
 
 
@@ -75,7 +80,10 @@ class Turns:
             worker=self._ground.worker,
             lease_until=now + LEASE_SECONDS,
         )
-        admitted = await self._ground.store.jobs.admit(job, request)
+        # The row may be there although its caller has just left: who admits a job begins with it, and can then stop it.
+        admitted = job  # for the type checker: the block is always run
+        with anyio.CancelScope(shield=True):
+            admitted = await self._ground.store.jobs.admit(job, request)
         new = admitted.id == job.id
         if new:
             self._drive(admitted, request)
@@ -137,23 +145,26 @@ class Turns:
 
     async def wait_any(self, jobs: Sequence[Job], seconds: float, watch: Watch | None = None) -> list[Job]:
         """The same jobs as they are when the first of them has ended, or when ``seconds`` are over."""
-        known = {job.id: job for job in jobs}
-        running = [job.id for job in jobs if not job.ended]
+        running = _by_id([job for job in jobs if not job.ended])
+        if not running:
+            return list(jobs)
         told: dict[str, Progress | None] = {}
         deadline = anyio.current_time() + seconds
-        while running and (left := deadline - anyio.current_time()) > 0:
-            await self._ground.pulse.wait(min(left, 0.5))
+        while True:
             elsewhere = [job_id for job_id in running if job_id not in self._live]
             now = await self._ground.store.jobs.find(jobs[0].scope, elsewhere) if elsewhere else []
-            known = {**{job_id: job for job_id, job in known.items() if job_id not in elsewhere}, **_by_id(now)}
             if len(now) < len(elsewhere) or any(job.ended for job in now):
                 break
-            for job_id in running if watch else ():
-                progress = self.progress(known[job_id])
-                if watch and progress and told.get(job_id) != progress:
-                    told[job_id] = progress
+            running |= _by_id(now)
+            for job in running.values() if watch else ():
+                progress = self.progress(job)
+                if watch and progress and told.get(job.id) != progress:
+                    told[job.id] = progress
                     await watch(progress)
-        return [known[job.id] for job in jobs if job.id in known]
+            if (left := deadline - anyio.current_time()) <= 0:
+                break
+            await self._ground.pulse.wait(min(left, 0.5))
+        return await self._ground.store.jobs.find(jobs[0].scope, [job.id for job in jobs])
 
     async def cancel(self, scope: Scope, jobs: Sequence[Job], seconds: float = 10.0) -> list[Job]:
         """Stop jobs wherever they run; returns them as they are when all have ended or ``seconds`` are over."""
@@ -215,20 +226,37 @@ class Turns:
 
     async def keep(self) -> None:
         """For ever: renew our leases, stop what others asked to stop, take over what a dead process left."""
+        ground = self._ground
         while True:
+            pause = LEASE_SECONDS / 3
             try:
                 await self.look_after()
+                # A dead process's jobs go on when its lease ends, not a round later.
+                if expiry := await ground.store.jobs.next_expiry(ground.backend.name, ground.worker):
+                    pause = min(pause, max(SHORTEST_ROUND_SECONDS, expiry - ground.now()))
             except StoreError as error:
                 _log.warning("store_unreachable", reason=error.message)
-            await anyio.sleep(LEASE_SECONDS / 3)
+            await anyio.sleep(pause)
+
+    async def part(self) -> None:
+        """Before this process lets go of its jobs: a moment for work upstream to get the id it is found again by."""
+        with anyio.move_on_after(PARTING_SECONDS, shield=True):
+            while nameless := [live for live in self._live.values() if live.nameless]:
+                await nameless[0].change()
 
     async def look_after(self) -> None:
         """One round of ``keep``."""
         ground, now = self._ground, self._ground.now()
-        asked = await ground.store.jobs.keep(ground.worker, now + LEASE_SECONDS, now) if self._live else []
+        asked = await ground.store.jobs.keep(ground.worker, list(self._live), now + LEASE_SECONDS) if self._live else []
         for job in asked:
             if live := self._live.get(job.id):
                 live.stop()
+        for job_id, live in list(self._live.items()):
+            # A stream writes down how far it is with an event; the last ones before a long silence wait for us.
+            if live.untold:
+                await ground.store.jobs.note(
+                    job_id, worker=ground.worker, cursor=live.cursor, progress=live.taken_down()
+                )
         backend = ground.backend
         for job in await ground.store.jobs.take_over(
             backend.name, ground.worker, now + LEASE_SECONDS, now, again=backend.profile.free

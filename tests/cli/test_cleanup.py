@@ -277,6 +277,7 @@ async def test_with_a_wrong_setting_nothing_is_touched(
         ["--all", "--kinds", "everything"],
         ["--ids"],
         ["--expired", "--all"],
+        ["--expired", "--kinds", "files"],
     ],
 )
 def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:

@@ -114,6 +114,17 @@ def test_a_store_that_cannot_be_read_is_told_on_stderr(home: Path, capsys: pytes
     assert "store.db" in told.err
 
 
+def test_with_a_wrong_setting_no_other_store_is_shown(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(home)
+    monkeypatch.setenv("RESPONSES_MCP_STORE", "somewhere")
+    assert main(["jobs"]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "RESPONSES_MCP_STORE" in told.err
+
+
 @pytest.mark.parametrize(("seconds", "shown"), [(-1, "0s"), (59.9, "59s"), (60, "1m"), (3599, "59m"), (86_400, "1d")])
 def test_an_age_is_told_in_whole_units(seconds: float, shown: str) -> None:
     assert age(seconds) == shown

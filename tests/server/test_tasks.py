@@ -1,7 +1,7 @@
 """Jobs as tasks, for hosts that declare the extension: in one process, in several, and after a crash."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
@@ -9,7 +9,7 @@ from unittest.mock import ANY
 import anyio
 import httpx2
 import pytest
-from mcp import Client, MCPError, StdioServerParameters
+from mcp import Client, MCPError
 from mcp.client import advertise
 from mcp.types import (
     HEADER_MISMATCH,
@@ -27,8 +27,8 @@ from mcp_server.model.request import TurnRequest
 from mcp_server.server.protocol import build_server
 from tests.server.task_host import EXTENSION, TaskExtension, TaskHost, ask
 from tests.serving import Era, House, openai, told
-from tests.transports.nursery import LEASE, nursery, spoken
-from tests.transports.process import COMMAND, served, variables
+from tests.transports.nursery import LEASE, Nursery, nursery, spoken
+from tests.transports.process import served, variables
 from tests.upstream_answers import black_hole, error, stream
 from tests.upstream_shapes import text_events
 from tests.upstream_state import StatefulUpstream
@@ -54,6 +54,12 @@ async def host(hosted: House) -> AsyncGenerator[TaskHost]:
     """A host that declares the extension, beside ``hosted`` that does not; both of one server."""
     async with Client(build_server(hosted.app), extensions=[TaskExtension()]) as client:
         yield TaskHost(client)
+
+
+@pytest.fixture(scope="module")
+def servers() -> Generator[Nursery]:
+    with nursery() as made:
+        yield made
 
 
 def shown(result: CallToolResult) -> dict[str, Any]:
@@ -234,15 +240,15 @@ async def test_a_host_says_which_folders_are_open_before_its_call_becomes_a_task
 
 
 async def test_a_task_is_the_same_over_stdio_and_http_and_any_process_can_stop_it(
-    tmp_path: Path, up: StatefulUpstream
+    tmp_path: Path, up: StatefulUpstream, servers: Nursery
 ) -> None:
     given = variables(tmp_path, **openai(up.base_url))
-    stdio = StdioServerParameters(command=COMMAND[0], args=COMMAND[1:], env=given)
     with anyio.fail_after(90):
         async with (
             served(given, "http") as address,
             Client(f"{address}/mcp", extensions=[TaskExtension()]) as there,
-            Client(stdio, extensions=[TaskExtension()]) as here,
+            servers.forked({**given, LEASE: "0.5"}) as process,
+            spoken(process, extensions=[TaskExtension()]) as here,
         ):
             for one, other in ((here, there), (there, here)):
                 result = await one.call_tool("start_background", {"input": "Hi"})
@@ -284,11 +290,13 @@ async def test_over_http_the_name_header_must_be_the_tasks(tmp_path: Path, up: S
 
 
 @pytest.mark.parametrize("backend", ["openai", "compatible"])
-async def test_a_task_outlives_the_process_that_began_it(tmp_path: Path, up: StatefulUpstream, backend: str) -> None:
+async def test_a_task_outlives_the_process_that_began_it(
+    tmp_path: Path, up: StatefulUpstream, servers: Nursery, backend: str
+) -> None:
     given = openai(up.base_url, RESPONSES_MCP_BACKEND=backend)
     environment = variables(tmp_path, RESPONSES_MCP_LOG_LEVEL="error", **given, **{LEASE: "0.5"})
     up.pause = asyncio.Event()
-    with anyio.fail_after(30), nursery() as servers:
+    with anyio.fail_after(30):
         async with servers.forked(environment) as first, spoken(first, extensions=[TaskExtension()]) as client:
             begun = await TaskHost(client).begin("start_background", input="Hi")
             await up.arrived(1)

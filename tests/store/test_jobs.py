@@ -8,8 +8,11 @@ from mcp_server.errors import Conflict, NotThere
 from mcp_server.model.answer import Answer, Citation, Failure, ToolCall, Usage
 from mcp_server.model.job import Progress
 from mcp_server.model.request import Extraction, TurnRequest
+from mcp_server.model.session import Turn
 from mcp_server.store.protocol import Store
 from tests.store.examples import HI, LATER, MINE, OTHERS, a_job, a_session, a_turn, admit, settle
+
+FAR = Progress(events=3, text_so_far="so far")
 
 
 async def ids(store: Store, *wanted: str) -> list[str]:
@@ -158,6 +161,23 @@ async def test_an_answer_that_comes_late_takes_the_place_of_an_unknown_end(store
     assert again == found
 
 
+@pytest.mark.parametrize("others", [[], [a_turn("resp_2", parent="resp_0", session="s")]])
+async def test_an_answer_that_comes_late_does_not_undo_what_its_session_has_said_since(
+    store: Store, others: list[Turn]
+) -> None:
+    answer = Answer(status="completed", text="Here it is.")
+    for number in range(3):
+        await admit(store, f"job_{number}", session="s")
+    first, late = a_turn("resp_0", session="s"), a_turn("resp_1", parent="resp_0", session="s")
+    await store.jobs.settle("job_0", "completed", answer=answer, failure=None, turns=[first])
+    await store.jobs.settle("job_1", "unknown", answer=None, failure=None)
+    await store.jobs.settle("job_2", "completed", answer=answer, failure=None, turns=others)
+    await store.jobs.settle("job_1", "completed", answer=answer, failure=None, turns=[late])
+    [session] = await store.sessions.all(MINE)
+    assert session.head == ("resp_2" if others else "resp_1")
+    assert await store.sessions.turns(MINE, "resp_1")
+
+
 async def test_a_settled_job_keeps_its_answer_and_failure_whole(store: Store) -> None:
     answer = Answer(
         status="failed",
@@ -281,12 +301,20 @@ async def test_the_worker_hears_of_a_cancel_request_when_it_renews_its_leases(st
     for number in (1, 2):
         await admit(store, f"job_{number}")
         await store.jobs.claim(f"job_{number}", "w", 10.0)
-    assert await store.jobs.keep("w", 20.0, 9.0) == []
+    assert await store.jobs.keep("w", ["job_1", "job_2"], 20.0) == []
     await store.jobs.ask_cancel(MINE, "job_2")
-    [asked] = await store.jobs.keep("w", 30.0, 19.0)
+    [asked] = await store.jobs.keep("w", ["job_1", "job_2"], 30.0)
     assert (asked.id, asked.cancel_requested, asked.lease_until) == ("job_2", True, 30.0)
     assert [job.lease_until for job in await store.jobs.find(MINE, ["job_1", "job_2"])] == [30.0, 30.0]
-    assert await store.jobs.keep("another", 40.0, 29.0) == []
+    assert await store.jobs.keep("another", ["job_1", "job_2"], 40.0) == []
+
+
+async def test_a_lease_is_renewed_only_for_jobs_that_are_named(store: Store) -> None:
+    for number in (1, 2):
+        await admit(store, f"job_{number}")
+        await store.jobs.claim(f"job_{number}", "w", 10.0)
+    await store.jobs.keep("w", ["job_2"], 20.0)
+    assert [job.lease_until for job in await store.jobs.find(MINE, ["job_1", "job_2"])] == [10.0, 20.0]
 
 
 async def test_an_ended_job_is_neither_renewed_nor_asked_to_cancel(store: Store) -> None:
@@ -294,7 +322,7 @@ async def test_an_ended_job_is_neither_renewed_nor_asked_to_cancel(store: Store)
     await store.jobs.claim("job_1", "w", 10.0)
     ended = await settle(store, "job_1")
     await store.jobs.ask_cancel(MINE, "job_1")
-    assert await store.jobs.keep("w", 20.0, 9.0) == []
+    assert await store.jobs.keep("w", ["job_1"], 20.0) == []
     assert await store.jobs.find(MINE, ["job_1"]) == [ended]
 
 
@@ -309,6 +337,7 @@ async def test_jobs_whose_lease_has_run_out_are_taken_over_once(store: Store) ->
         ("job_1", "in_progress", "w", 99.0),
     ]
     assert await store.jobs.take_over("openai", "w2", 99.0, 20.0) == []
+    assert [await store.jobs.next_expiry("openai", worker) for worker in ("w", "dead")] == [30.0, 99.0]
 
 
 async def test_what_was_not_sent_or_may_be_sent_again_is_queued_when_it_is_taken_over(store: Store) -> None:
@@ -317,9 +346,10 @@ async def test_what_was_not_sent_or_may_be_sent_again_is_queued_when_it_is_taken
     (taken,) = await store.jobs.take_over("openai", "w", 20.0, 10.0)
     assert (taken.status, taken.sent) == ("queued", False)
     assert not await store.jobs.note("job_1", worker="dead", sent=True)
-    assert await store.jobs.note("job_1", worker="w", sent=True, response_id="resp_1", cursor=3)
+    assert await store.jobs.note("job_1", worker="w", sent=True, response_id="resp_1", cursor=3, progress=FAR)
     (taken,) = await store.jobs.take_over("openai", "w2", 30.0, 20.0, again=True)
-    assert (taken.status, taken.sent, taken.response_id, taken.cursor) == ("queued", False, None, None)
+    assert (taken.status, taken.sent, taken.heard, taken.response_id, taken.cursor) == ("queued", 0, 0, None, None)
+    assert taken.progress is None
 
 
 async def test_only_unfinished_jobs_of_the_workers_own_backend_are_taken_over_of_all_owners(store: Store) -> None:
@@ -342,11 +372,11 @@ async def test_a_released_job_can_be_taken_over_at_once_as_it_is(store: Store) -
 async def test_a_requeued_job_is_as_if_never_sent(store: Store) -> None:
     await admit(store)
     await store.jobs.claim("job_1", "w", LATER)
-    await store.jobs.note("job_1", sent=True, response_id="resp_1", cursor=4)
+    await store.jobs.note("job_1", sent=True, response_id="resp_1", cursor=4, progress=FAR)
     await store.jobs.release("w", ["job_1"], requeue=True)
     [job] = await store.jobs.find(MINE, ["job_1"])
-    assert (job.status, job.sent, job.response_id, job.cursor) == ("queued", False, None, None)
-    assert (job.worker, job.lease_until) == (None, 0.0)
+    assert (job.status, job.sent, job.heard, job.response_id, job.cursor) == ("queued", 0, 0, None, None)
+    assert (job.progress, job.worker, job.lease_until) == (None, None, 0.0)
     assert await store.jobs.claim("job_1", "w2", LATER)
 
 

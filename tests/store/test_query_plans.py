@@ -35,6 +35,7 @@ PLANS = [
     (jobs.KEEP, ["jobs_unfinished_by_worker (worker=?)"]),
     (jobs.TO_CANCEL, ["jobs_unfinished_by_worker (worker=?)"]),
     (jobs.TAKE_OVER, ["jobs_unfinished_by_lease (backend=? AND lease_until<?)"]),
+    (jobs.NEXT_EXPIRY, ["jobs_unfinished_by_lease (backend=?)"]),
     (jobs.RELEASE, ["jobs_unfinished_by_worker (worker=?)"]),
     (jobs.REQUEUE, ["jobs_unfinished_by_worker (worker=?)"]),
     (jobs.DELETE, ["id=?)"]),

@@ -23,6 +23,20 @@ async def test_a_detached_call_is_stopped_by_closing_its_stream(hosted: House, u
     assert (await hosted.call("cancel", ids=[job["job_id"]]))["jobs"][0]["status"] == "cancelled"
     (polled,) = (await hosted.call("poll", ids=[job["job_id"]]))["jobs"]
     assert polled["error"]["code"] == "cancelled"
+    assert (polled["error"]["outcome"], polled["error"]["attempts"]) == ("failed", 1)
+    assert polled["response_id"].startswith("resp_")
+    up.pause.set()
+
+
+async def test_a_job_that_was_stopped_in_its_queue_says_that_nothing_was_sent(
+    hosted: House, up: StatefulUpstream
+) -> None:
+    up.pause = asyncio.Event()
+    await hosted.call("start_background", input="Slow.", session="s")
+    waiting = await hosted.call("start_background", input="Behind it.", session="s")
+    await hosted.call("cancel", ids=[waiting["job_id"]])
+    (polled,) = (await hosted.call("poll", ids=[waiting["job_id"]]))["jobs"]
+    assert (polled["error"]["outcome"], polled["error"]["attempts"]) == ("not_sent", 0)
     up.pause.set()
 
 
@@ -30,6 +44,7 @@ async def test_a_job_that_has_ended_keeps_its_status_and_an_unknown_id_is_told(h
     done = await hosted.call("generate", input="Hi")
     stopped = await hosted.call("cancel", ids=[done["response_id"], "job_nobodys"])
     assert stopped["jobs"][0]["status"] == "completed"
+    assert stopped["jobs"][0]["response_id"] == done["response_id"]
     assert stopped["jobs"][0]["usage"]["total_tokens"] > 0
     assert stopped["not_found"] == ["job_nobodys"]
 

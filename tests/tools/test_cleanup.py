@@ -151,7 +151,7 @@ async def test_hundreds_go_in_order_with_progress_and_a_short_text(hosted: House
     assert done is not None
     assert [item["id"] for item in done["items"]][:200] == ids
     assert done["counts"] == {"already_gone": 200, "deleted": 200}
-    assert text_of(result).splitlines()[1] == (f"- already_gone: 200 responses ({', '.join(ids[:5])} and 195 more)")
+    assert text_of(result).splitlines()[1] == (f"- already gone: 200 responses ({', '.join(ids[:5])} and 195 more)")
     assert len(text_of(result)) < 600
     assert hosted.progress[-1] == "400 of 400"
     assert len(hosted.progress) == 400
@@ -258,13 +258,25 @@ async def test_what_is_gone_upstream_is_already_gone(hosted: House, up: Stateful
         ({}, "exactly one of"),
         ({"all": True, "session": "s"}, "exactly one of"),
         ({"all": True, "dry_run": False}, "confirm: true"),
-        ({"older_than": "soon"}, "older_than"),
+        ({"older_than": "soon"}, "older_than: 'soon' is no age; write one such as \"30d\""),
+        ({"ids": []}, "ids: it must not be empty."),
         ({"session": "s", "kinds": ["everything"]}, "kinds"),
     ],
 )
 async def test_a_wrong_argument_is_named(hosted: House, arguments: dict[str, object], words: str) -> None:
     said, _ = await hosted.refused("cleanup", **arguments)
     assert words in said
+
+
+async def test_the_text_says_how_to_go_on(hosted: House) -> None:
+    assert text_of(await hosted.result("cleanup", all=True)) == "Nothing to clean up."
+    await hosted.call("generate", input="one")
+    would = text_of(await hosted.result("cleanup", all=True))
+    assert would.startswith(
+        "2 would delete; nothing was deleted, dry_run: false does it.\n- would delete: 1 responses ("
+    )
+    done = text_of(await hosted.result("cleanup", **ALL))
+    assert done.startswith("2 deleted.\n- deleted: 1 responses (")
 
 
 @pytest.mark.engine

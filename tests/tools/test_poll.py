@@ -10,7 +10,7 @@ import pytest
 from mcp.types import TextContent
 
 from mcp_server.model.answer import Answer
-from mcp_server.model.job import Job
+from mcp_server.model.job import Job, Progress
 from mcp_server.model.request import TurnRequest
 from tests.serving import House, both_eras, house, openai, text_of, told
 from tests.upstream_answers import error, stream
@@ -139,17 +139,33 @@ async def test_what_does_not_fit_into_one_poll_is_there_for_a_poll_of_its_own(ho
     assert len(alone["result"]["text"]) > 59_000
 
 
+async def test_a_single_result_is_shown_however_long_it_is(hosted: House) -> None:
+    (job,) = await many(hosted, 1, text="word " * 30_000)
+    (alone,) = (await hosted.call("poll", ids=[job.id]))["jobs"]
+    assert alone["result"]["truncated"]
+
+
+async def test_a_job_that_is_to_be_stopped_says_so(hosted: House, up: StatefulUpstream) -> None:
+    up.pause = asyncio.Event()
+    job = await hosted.call("start_background", input="Long work.")
+    await up.arrived(1)
+    await hosted.app.store.jobs.ask_cancel(hosted.app.scope("local"), job["job_id"])
+    (polled,) = (await hosted.call("poll", ids=[job["job_id"]]))["jobs"]
+    assert polled["progress"]["activity"] == "stopping"
+    up.pause.set()
+
+
 async def test_a_long_text_that_is_being_written_is_shown_by_its_end(hosted: House, up: StatefulUpstream) -> None:
     going_on = asyncio.Event()
     events = text_events("word " * 3_000 + "End", id="resp_1")
     up.on("POST", "/v1/responses", stream([*events[:-4], going_on, *events[-4:]]))
     job = await hosted.call("start_background", input="Write.")
-    written = ""
+    written, polled = "", dict[str, Any]()
     with anyio.fail_after(20):
         while not written.endswith("End"):
             (polled,) = (await hosted.call("poll", ids=[job["job_id"]]))["jobs"]
             written = polled["progress"].get("text_so_far", "")
-    assert (len(written), written[0]) == (4_001, "\u2026")
+    assert (len(written), written[0], polled["response_id"]) == (4_001, "\u2026", "resp_1")
     going_on.set()
 
 
@@ -170,14 +186,44 @@ async def test_a_poll_waits_for_an_end_and_tells_meanwhile_how_it_goes(hosted: H
             assert "completed" in {job["status"] for job in polled}
 
 
+async def test_many_that_run_are_lean_too(hosted: House) -> None:
+    words = Progress(events=9, text_so_far="word " * 2_000, reasoning_summary="why " * 2_000, steps=["searched"] * 50)
+    store, scope, now = hosted.app.store, hosted.app.scope("local"), time.time()
+    request = TurnRequest(tool="generate", input=[{"role": "user", "content": "Hi"}])
+    for one in range(30):
+        job = Job(id=f"job_{one}", scope=scope, tool="generate", fingerprint="f", created_at=now, updated_at=now)
+        # As if another process ran them.
+        await store.jobs.admit(job.model_copy(update={"worker": "w", "lease_until": now + 600}), request)
+        await store.jobs.note(job.id, progress=words)
+    result = await hosted.result("poll")
+    assert result.structured_content is not None
+    shown = result.structured_content["jobs"]
+    assert len(shown[-1]["progress"]["reasoning_summary"]) == len(shown[-1]["progress"]["text_so_far"]) == 4_001
+    assert "progress" not in shown[0]
+    assert shown[0]["progress_omitted"].endswith("poll this id alone")
+    assert "job_0: queued after" in text_of(result)
+    assert text_of(result).count("poll this id alone") == sum("progress_omitted" in job for job in shown) > 10
+    assert len(text_of(result)) < 120_000
+
+
+async def test_an_empty_list_of_ids_is_refused_and_not_answered_with_no_jobs(hosted: House) -> None:
+    words, _ = await hosted.refused("poll", ids=[])
+    assert words == "ids: it must not be empty."
+
+
 async def many(served: House, number: int, text: str = "Done.") -> list[Job]:
     """So many jobs of the caller that have ended."""
     store, scope, now = served.app.store, served.app.scope("local"), time.time()
     request = TurnRequest(tool="generate", input=[{"role": "user", "content": "Hi"}])
-    jobs: list[Job] = []
-    for one in range(number):
+    ended: dict[int, Job] = {}
+
+    async def end(one: int) -> None:
         job = Job(id=f"job_{one}", scope=scope, tool="generate", fingerprint="f", created_at=now, updated_at=now)
         await store.jobs.admit(job, request)
         answer = Answer(status="completed", text=text, response_id=f"resp_{one}")
-        jobs.append(await store.jobs.settle(job.id, "completed", answer=answer, failure=None))
-    return jobs
+        ended[one] = await store.jobs.settle(job.id, "completed", answer=answer, failure=None)
+
+    async with anyio.create_task_group() as tasks:
+        for one in range(number):
+            tasks.start_soon(end, one)
+    return sorted(ended.values(), key=lambda job: job.seq)

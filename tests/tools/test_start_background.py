@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import pytest
 
-from tests.serving import House, text_of
+from tests.serving import House, house, openai, text_of, told
 from tests.upstream_state import StatefulUpstream
 
 
@@ -20,6 +22,17 @@ async def test_it_returns_at_once_with_a_handle_and_poll_collects_the_result(
     assert sent["background"] is True
     assert sent["store"] is True
     assert (await hosted.call("generate", input="more", session="s"))["text"] == "Turn 2: more"
+
+
+async def test_a_host_that_quits_at_once_loses_nothing(up: StatefulUpstream, tmp_path: Path) -> None:
+    given = told(tmp_path, **openai(up.base_url))
+    async with house(given) as served:
+        job = await served.call("start_background", input="Hi")
+        await up.arrived(1)
+    async with house(given) as served:
+        ended = await served.collect(job["job_id"])
+    assert ended["status"] == "completed"
+    assert len(up.posts()) == 1
 
 
 async def test_files_and_schemas_work_in_the_background_too(hosted: House, up: StatefulUpstream) -> None:
@@ -45,6 +58,12 @@ async def test_json_and_a_schema_exclude_each_other(hosted: House, up: StatefulU
     words, _ = await hosted.refused("start_background", input="JSON", json=True, schema={"type": "object"})
     assert "json excludes schema" in words
     assert up.posts() == []
+
+
+async def test_a_schema_that_is_none_is_refused_and_no_job_begun(hosted: House) -> None:
+    words, _ = await hosted.refused("start_background", input="x", schema={"type": "bogus"})
+    assert "not a valid JSON Schema" in words
+    assert (await hosted.call("poll"))["jobs"] == []
 
 
 async def test_a_dry_run_starts_nothing(hosted: House, up: StatefulUpstream) -> None:

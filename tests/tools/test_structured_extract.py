@@ -77,7 +77,7 @@ async def test_an_answer_that_stays_invalid_comes_back_whole(hosted: House, up: 
     assert done["errors"][0]["path"] == "$"
     assert done["attempts"] == 2
     assert done["response_id"]
-    assert done["usage"]["total_tokens"]
+    assert done["usage"]["total_tokens"] == sum(one["usage"]["total_tokens"] for one in up.responses.values())
 
 
 async def test_an_answer_whose_repair_cannot_be_sent_is_shown_as_it_is(hosted: House, up: StatefulUpstream) -> None:

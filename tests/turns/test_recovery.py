@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from mcp_server.backends.responses.profiles import OPENAI
-from mcp_server.errors import ServerError, StoreError
+from mcp_server.errors import ServerError
 from mcp_server.model.request import Extraction
 from mcp_server.turns.past import look_back
 from tests.turns.desk import SCOPE, Desk, asking, opened
@@ -109,6 +109,16 @@ async def test_a_response_that_cannot_be_asked_about_for_now_is_asked_about_agai
     assert (ended.status, ended.answer.text) == ("completed", "Found.")
 
 
+async def test_an_upstream_that_wishes_for_no_pause_is_not_asked_without_one(desk: Desk) -> None:
+    desk.up.always("GET", "/v1/responses/resp_1", error(503, headers={"retry-after": "0"}))
+    job = await desk.left_behind(sent=True, response_id="resp_1")
+    await desk.turns.look_after()
+    with anyio.fail_after(20):
+        await desk.up.arrived(1)
+    assert not (await desk.turns.wait(job, 0.5)).ended
+    assert len(desk.up.requests) < 15
+
+
 async def test_a_response_that_never_ends_is_unknown_when_the_patience_is_over(desk: Desk) -> None:
     desk.up.always("GET", "/v1/responses/resp_1", reply(response(id="resp_1", status="in_progress", output=[])))
     job = await desk.left_behind(sent=True, response_id="resp_1")
@@ -154,6 +164,15 @@ async def test_a_stream_that_breaks_off_where_nothing_is_kept_is_unknown(desk: D
     assert done.status == "unknown"
     assert done.failure is not None
     assert done.failure.code == "connection_lost"
+
+
+async def test_what_was_only_accepted_where_nothing_is_kept_is_unknown_and_not_asked_about(desk: Desk) -> None:
+    desk.up.on("POST", "/v1/responses", reply(response(id="resp_1", status="queued", output=[])))
+    job, _ = await desk.turns.start(SCOPE, asking("Hi", store=False))
+    done = await desk.ended(job)
+    assert done.failure is not None
+    assert (done.status, done.failure.code) == ("unknown", "interrupted")
+    assert len(desk.up.requests) == 1
 
 
 async def test_the_jobs_of_a_session_run_one_after_another_in_their_order(desk: Desk) -> None:
@@ -232,9 +251,13 @@ async def test_a_process_that_was_silent_for_too_long_sends_nothing_again_and_le
         with anyio.fail_after(30):
             await asleep.wait()
         two.time[0] += 60
+        up.pause = asyncio.Event()
         await two.turns.look_after()
-        assert [(await two.ended(job)).status for job in jobs] == ["completed"] * 2
+        await up.arrived(1)
         awake.set()
+        assert (await one.ended(jobs[0])).status == "in_progress"
+        up.pause.set()
+        assert [(await two.ended(job)).status for job in jobs] == ["completed"] * 2
         assert [(await one.ended(job)).status for job in jobs] == ["completed"] * 2
         assert [one.turns.progress(job) for job in jobs] == [None, None]
         assert len(up.posts()) == 2
@@ -253,27 +276,6 @@ async def test_a_bug_in_one_job_is_told_and_the_others_go_on(desk: Desk, monkeyp
     assert "a bug" not in failed.failure.message
     job, _ = await desk.turns.start(SCOPE, asking("Hi"))
     assert (await desk.ended(job)).status == "completed"
-
-
-async def test_a_store_that_fails_for_a_moment_loses_no_answer_and_ends_no_other_job(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def broken(*_: Any, **__: Any) -> Any:
-        raise StoreError("The disk is full; make room.")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(type(desk.store.jobs), "settle", broken)
-        job, _ = await desk.turns.start(SCOPE, asking("Hi"))
-        let_go = await desk.ended(job)
-    assert let_go.status == "in_progress"
-    other, _ = await desk.turns.start(SCOPE, asking("And?"))
-    assert (await desk.ended(other)).status == "completed"
-    desk.time[0] += 60
-    await desk.turns.look_after()
-    done = await desk.ended(job)
-    assert done.answer is not None
-    assert done.answer.text == "Turn 1: Hi"
-    assert len(desk.up.posts()) == 2
 
 
 async def test_a_parameter_the_backend_refuses_is_told_before_anything_is_admitted(tmp_path: Path) -> None:

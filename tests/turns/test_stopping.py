@@ -9,6 +9,7 @@ import anyio.lowlevel
 import pytest
 
 from mcp_server.model.job import Job
+from mcp_server.turns import exchange
 from tests.turns.desk import SCOPE, Desk, asking, opened
 from tests.upstream_answers import Answer, error, reply, reset, stream
 from tests.upstream_shapes import response, text_events, usage
@@ -168,3 +169,63 @@ async def test_many_jobs_are_stopped_side_by_side(desk: Desk, monkeypatch: pytes
     with anyio.fail_after(20):
         stopped = await desk.turns.cancel(SCOPE, jobs, 15)
     assert {job.status for job in stopped} == {"cancelled"}
+
+
+async def test_a_response_that_only_says_it_will_stop_is_not_said_to_be_stopped(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcp_server.turns.recover.USAGE_SECONDS", 0.1)
+    job, _ = await running(desk, as_it_is(status="in_progress"))
+    desk.up.always("GET", ONE, as_it_is(status="in_progress"))
+    (asked,) = await desk.turns.cancel(SCOPE, [job], 1)
+    assert asked.status == "in_progress"
+    desk.up.always("GET", ONE, as_it_is(status="cancelled", usage=usage(3, 1)))
+    ended = await desk.ended(asked)
+    assert (ended.status, (await desk.store.spendings.total(SCOPE)).usage.total_tokens) == ("cancelled", 4)
+
+
+async def test_a_response_that_had_failed_before_it_was_to_be_stopped_has_failed(desk: Desk) -> None:
+    failed = as_it_is(status="failed", error={"code": "server_error", "message": "Broken."}, usage=usage(3, 1))
+    job, _ = await running(desk, failed)
+    desk.up.on("GET", ONE, error(400, "not streamed"), failed)
+    desk.up.always("GET", ONE, failed)
+    stopped = await stop(desk, job)
+    assert stopped.failure is not None
+    assert (stopped.status, stopped.failure.code) == ("failed", "upstream_unavailable")
+
+
+async def test_a_shutdown_before_a_stopped_response_has_an_id_does_not_say_that_it_is_stopped(
+    tmp_path: Path, up: StatefulUpstream
+) -> None:
+    async with opened(tmp_path / "s.db", up) as one:
+        up.on("POST", "/v1/responses", stream([], ends="silence"))
+        job, _ = await one.turns.start(SCOPE, LONG)
+        await up.arrived(1)
+        await one.turns.cancel(SCOPE, [job], 0)
+    async with opened(tmp_path / "s.db", up) as two:
+        (ended,) = await two.store.jobs.find(SCOPE, [job.id])
+    assert ended.failure is not None
+    assert (ended.status, ended.failure.outcome) == ("unknown", "unknown")
+
+
+async def test_an_answer_that_is_stopped_while_it_is_put_away_is_paid_for_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached = anyio.Event()
+    as_ever = exchange.with_files
+
+    async def slow(*given: Any) -> Any:
+        if not reached.is_set():
+            reached.set()
+            await anyio.sleep_forever()
+        return await as_ever(*given)
+
+    monkeypatch.setattr(exchange, "with_files", slow)
+    whole = response("All of it.", id="resp_1", background=True, usage=usage(40, 7))
+    job, going_on = await running(desk, reply(whole))
+    desk.up.on("GET", ONE, error(400, "not streamed"), reply(whole))
+    going_on.set()
+    with anyio.fail_after(20):
+        await reached.wait()
+    assert (await stop(desk, job)).status == "completed"
+    assert (await desk.store.spendings.total(SCOPE)).usage.total_tokens == 47

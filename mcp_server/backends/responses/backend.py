@@ -23,8 +23,6 @@ from mcp_server.model.value import JsonObject
 if TYPE_CHECKING:
     from openai import AsyncStream
 
-"""How long an uploaded file lives: the longest the API allows."""
-
 
 class ResponsesBackend:
     """``Backend`` over HTTP.

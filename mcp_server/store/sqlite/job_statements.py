@@ -58,6 +58,7 @@ VALUES (:owner, :backend, :name, :head, :conversation, :instructions, :model, :t
 ON CONFLICT (owner, backend, name) DO UPDATE SET head = excluded.head, conversation = excluded.conversation,
     instructions = excluded.instructions, model = excluded.model, turns = sessions.turns + excluded.turns,
     updated_at = excluded.updated_at
+WHERE NOT :late OR sessions.head IS :parent
 """
 SPEND = """
 INSERT INTO spending (
@@ -89,7 +90,10 @@ ASK_CANCEL = """
 UPDATE jobs SET cancel_requested = 1, updated_at = :now
 WHERE owner = :owner AND backend = :backend AND id = :id AND ended_at IS NULL
 """
-KEEP = "UPDATE jobs SET lease_until = :lease_until WHERE worker = :worker AND ended_at IS NULL"
+KEEP = """
+UPDATE jobs SET lease_until = :lease_until
+WHERE id IN (SELECT value FROM json_each(:ids)) AND worker = :worker AND ended_at IS NULL
+"""
 TO_CANCEL = "SELECT * FROM jobs WHERE worker = :worker AND ended_at IS NULL AND cancel_requested = 1 ORDER BY seq"
 TAKE_OVER = """
 UPDATE jobs SET worker = :worker, lease_until = :lease_until, updated_at = :now,
@@ -97,6 +101,9 @@ UPDATE jobs SET worker = :worker, lease_until = :lease_until, updated_at = :now,
     response_id = iif(:again, NULL, response_id), cursor = iif(:again, NULL, cursor),
     progress = iif(:again, NULL, progress)
 WHERE backend = :backend AND lease_until <= :now AND ended_at IS NULL RETURNING *
+"""
+NEXT_EXPIRY = """
+SELECT min(lease_until) FROM jobs WHERE backend = :backend AND ended_at IS NULL AND worker IS NOT :worker
 """
 RELEASE = """
 UPDATE jobs SET worker = NULL, lease_until = 0, updated_at = :now

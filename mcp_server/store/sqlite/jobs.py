@@ -142,7 +142,7 @@ class SqliteJobs:
             late = row["status"] == "unknown" and status in ("completed", "incomplete")
             if row["ended_at"] is None or late:
                 row = connection.execute(sql.END, end).fetchall()[0]
-                _append(connection, row, turns, end["now"])
+                _append(connection, row, turns, end["now"], late=late)
                 _spend(connection, row, spent)
             return to_job(row)
 
@@ -179,9 +179,9 @@ class SqliteJobs:
         values = {**scope_values(scope), "id": job_id, "now": time.time()}
         await self._lanes.write(lambda connection: connection.execute(sql.ASK_CANCEL, values).rowcount)
 
-    async def keep(self, worker: str, lease_until: float, now: float) -> list[Job]:  # noqa: ARG002 - the Protocol's
-        """Renew the leases of ``worker``; return its unfinished jobs that somebody asked to cancel."""
-        values = {"worker": worker, "lease_until": lease_until}
+    async def keep(self, worker: str, job_ids: Sequence[str], lease_until: float) -> list[Job]:
+        """Renew the leases of those of ``worker``'s jobs; return all of its that somebody asked to cancel."""
+        values = {"worker": worker, "ids": json.dumps(list(job_ids)), "lease_until": lease_until}
 
         def renew(connection: sqlite3.Connection) -> list[Job]:
             connection.execute(sql.KEEP, values)
@@ -203,6 +203,11 @@ class SqliteJobs:
 
         return sorted(await self._lanes.write(update), key=lambda job: (job.created_at, job.seq))
 
+    async def next_expiry(self, backend: str, worker: str) -> float | None:
+        """When the first lease of another worker runs out; None when no other has an unfinished job."""
+        values = {"backend": backend, "worker": worker}
+        return await self._lanes.read(lambda connection: connection.execute(sql.NEXT_EXPIRY, values).fetchone()[0])
+
     async def release(self, worker: str, job_ids: Sequence[str], *, requeue: bool) -> None:
         """Let go of unfinished jobs; with ``requeue`` they are queued again as if never sent."""
         values = {"worker": worker, "ids": json.dumps(list(job_ids)), "now": time.time()}
@@ -218,8 +223,10 @@ class SqliteJobs:
         return await self._lanes.read(lambda connection: [to_job(row) for row in connection.execute(statement, values)])
 
 
-def _append(connection: sqlite3.Connection, job: sqlite3.Row, turns: Sequence[Turn], now: float) -> None:
-    """File ``turns`` under the job's session and move its head.
+def _append(
+    connection: sqlite3.Connection, job: sqlite3.Row, turns: Sequence[Turn], now: float, *, late: bool = False
+) -> None:
+    """File ``turns`` under the job's session and move its head; ``late`` ones only where nothing came after them.
 
     The row's name counts, not the turns': the session may have been renamed while the job ran.
     """
@@ -243,7 +250,7 @@ def _append(connection: sqlite3.Connection, job: sqlite3.Row, turns: Sequence[Tu
         created_at=now,
         updated_at=now,
     )
-    connection.execute(sql.MOVE_HEAD, session_values(session))
+    connection.execute(sql.MOVE_HEAD, {**session_values(session), "late": late, "parent": turns[0].parent})
 
 
 def _spend(connection: sqlite3.Connection, job: sqlite3.Row, spent: Sequence[Spending]) -> None:
