@@ -81,7 +81,8 @@ class Run:
 
     def _goes_on(self, job: Job) -> bool:
         """True when work may have begun upstream that goes on there without us."""
-        return job.background and self._ground.backend.profile.background and job.sent > 0
+        kept = self._ground.keep if self._request.store is None else self._request.store
+        return job.background and kept and self._ground.backend.profile.background and job.sent > 0
 
     async def _mine(self) -> Job | None:
         """The job as it is by now; None when it has ended or is another process's."""

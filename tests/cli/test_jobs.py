@@ -21,12 +21,6 @@ LOCAL = Scope(owner="local", backend="local")
 BOB = Scope(owner="bob", backend="openai")
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("RESPONSES_MCP_HOME", str(tmp_path))
-    return tmp_path
-
-
 def put(home: Path) -> float:
     """Jobs of every kind; returns when they were made."""
     now = time.time()

@@ -23,12 +23,6 @@ LOCAL = Scope(owner="local", backend="local")
 BOB = Scope(owner="bob", backend="openai")
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("RESPONSES_MCP_HOME", str(tmp_path))
-    return tmp_path
-
-
 def put(home: Path, *lines: Spending, session: str | None = None) -> None:
     async def write() -> None:
         store = await open_sqlite(home / "store.db")

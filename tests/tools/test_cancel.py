@@ -1,8 +1,9 @@
 import asyncio
+from pathlib import Path
 
 import pytest
 
-from tests.serving import House
+from tests.serving import House, house, openai, told
 from tests.upstream_state import StatefulUpstream
 
 
@@ -37,6 +38,20 @@ async def test_a_job_that_was_stopped_in_its_queue_says_that_nothing_was_sent(
     await hosted.call("cancel", ids=[waiting["job_id"]])
     (polled,) = (await hosted.call("poll", ids=[waiting["job_id"]]))["jobs"]
     assert (polled["error"]["outcome"], polled["error"]["attempts"]) == ("not_sent", 0)
+    up.pause.set()
+
+
+async def test_background_work_that_upstream_does_not_keep_is_stopped_by_closing_its_stream(
+    up: StatefulUpstream, tmp_path: Path
+) -> None:
+    up.pause = asyncio.Event()
+    async with house(told(tmp_path, **openai(up.base_url, RESPONSES_MCP_STORE_RESPONSES="false"))) as served:
+        job = await served.call("start_background", input="Private work.")
+        sent = await up.arrived(1)
+        (stopped,) = (await served.call("cancel", ids=[job["job_id"]]))["jobs"]
+        await sent.abandoned.wait()
+    assert stopped["status"] == "cancelled"
+    assert [request.path for request in up.requests] == ["/v1/responses"]
     up.pause.set()
 
 
