@@ -12,7 +12,7 @@ import anyio
 
 from mcp_server import settings as configuration
 from mcp_server.backends.choose import open_backend, open_embedder
-from mcp_server.backends.protocol import Backend
+from mcp_server.backends.protocol import Backend, Embedder
 from mcp_server.errors import ConfigurationError
 from mcp_server.files.fetch import Fetcher
 from mcp_server.files.roots import Roots
@@ -26,6 +26,7 @@ from mcp_server.store.protocol import Store
 from mcp_server.store.sqlite import open_sqlite
 from mcp_server.turns.ground import Ground
 from mcp_server.turns.models import DefaultModel
+from mcp_server.turns.notes import Notes
 from mcp_server.turns.turns import Turns
 
 
@@ -62,11 +63,21 @@ class App:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings) -> AsyncGenerator[App]:
-    """Open the store and the backend and begin to look after jobs; on the way out let go of all that still run."""
+async def open_app(settings: Settings, *, adopt: bool = True) -> AsyncGenerator[App]:
+    """Open the store and the backend and begin to look after jobs; on the way out let go of all that still run.
+
+    ``adopt`` says whether jobs of processes that are gone are taken over.
+    """
     store = await open_sqlite(configuration.sqlite_path(settings))
     backend = open_backend(settings)
-    embedder = open_embedder(backend, settings)
+    await backend.observed.recall(Notes(store, backend.name, backend.address))
+    embedders: list[Embedder] = []
+
+    def embedder() -> Embedder | None:
+        if (found := open_embedder(backend, settings)) and found is not backend:
+            embedders.append(found)
+        return found
+
     prices = Prices.load(settings, free=backend.profile.free)
     try:
         async with anyio.create_task_group() as tasks:
@@ -82,7 +93,7 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
                 timeout_seconds=settings.timeout_seconds,
             )
             turns = Turns(ground, tasks)
-            tasks.start_soon(turns.keep)
+            tasks.start_soon(turns.keep, adopt)
             index = open_index(backend, store, embedder)
             try:
                 yield App(
@@ -102,6 +113,6 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
     finally:
         with anyio.CancelScope(shield=True):
             await backend.close()
-            if embedder and embedder is not backend:
-                await embedder.close()
+            for one in embedders:
+                await one.close()
             await store.close()

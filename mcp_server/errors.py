@@ -90,7 +90,8 @@ class UpstreamError(ServerError):
 
     ``kind`` is the error's code (``rate_limited``, ``auth``, ``timeout``, …), not fixed by the class as elsewhere:
     callers treat them all alike, and only the code and the flags differ. ``retry_after`` is for how many seconds the
-    upstream asks to be left alone.
+    upstream asks to be left alone. ``missing`` says that the upstream does not know the endpoint at all; ``corrected``
+    that the backend's profile says so by now: a request that was laid out before is another one, laid out again.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class UpstreamError(ServerError):
         attempts: int = 1,
         param: str | None = None,
         retry_after: float | None = None,
+        missing: bool = False,
     ) -> None:
         super().__init__(message, retryable=retryable)
         self.kind = kind
@@ -114,6 +116,8 @@ class UpstreamError(ServerError):
         self.attempts = attempts
         self.param = param
         self.retry_after = retry_after
+        self.missing = missing
+        self.corrected = False
 
     def failure(self) -> Failure:
         """The stored and shown form."""

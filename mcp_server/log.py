@@ -40,3 +40,6 @@ def configure(level: str, style: Literal["auto", "console", "json"], stream: Tex
     # The libraries speak at info about every request; that is debug to an operator of this server.
     for name in ("mcp", "httpx2", "httpcore2", "openai", "uvicorn", "uvicorn.access", "uvicorn.error", "sse_starlette"):
         logging.getLogger(name).setLevel(max(number, logging.WARNING) if number > logging.DEBUG else number)
+    # At debug these tell what they prove with who we are.
+    for name in ("azure", "botocore", "msal", "urllib3"):
+        logging.getLogger(name).setLevel(max(number, logging.WARNING))

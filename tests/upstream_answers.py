@@ -59,11 +59,40 @@ class Exchange:
 Answer = Callable[[Exchange], Awaitable[None]]
 
 
-def reply(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-    """``body`` as JSON; a string or bytes as it is (name its content type in ``headers``)."""
-    content = body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else json.dumps(body).encode()
+ECHOED = frozenset(
+    {
+        *(
+            "background",
+            "max_output_tokens",
+            "max_tool_calls",
+            "metadata",
+            "parallel_tool_calls",
+            "previous_response_id",
+        ),
+        *("temperature", "tool_choice", "top_logprobs", "top_p", "truncation"),
+    }
+)
+"""What a response says of the request it answers, as the API does."""
+
+
+def _echoing(body: Any, request: Request) -> Any:
+    if not isinstance(body, dict) or body.get("object") != "response" or request.method != "POST":
+        return body
+    asked = request.json if request.content else {}
+    return {**body, **{name: asked[name] for name in ECHOED & asked.keys()}}
+
+
+def reply(body: Any, status: int = 200, headers: Mapping[str, str] | None = None, *, echoes: bool = True) -> Answer:
+    """``body`` as JSON; a string or bytes as it is (name its content type in ``headers``).
+
+    A response shows what was asked, unless it does not ``echo``.
+    """
 
     async def answer(exchange: Exchange) -> None:
+        told = _echoing(body, exchange.request) if echoes else body
+        content = (
+            told.encode() if isinstance(told, str) else told if isinstance(told, bytes) else json.dumps(told).encode()
+        )
         fields = {"content-type": "application/json", "x-request-id": "req_scripted", **(headers or {})}
         await exchange.start(status, {**fields, "content-length": str(len(content))})
         await exchange.send(content)
@@ -83,7 +112,11 @@ def error(status: int, message: str = "scripted", *, headers: Mapping[str, str] 
 
 
 def stream(
-    events: Iterable[JsonObject | str | asyncio.Event], *, ends: str = "end", headers: Mapping[str, str] | None = None
+    events: Iterable[JsonObject | str | asyncio.Event],
+    *,
+    ends: str = "end",
+    headers: Mapping[str, str] | None = None,
+    echoes: bool = True,
 ) -> Answer:
     """Server-sent events. An ``asyncio.Event`` among them is waited for; a string goes out raw.
 
@@ -97,6 +130,8 @@ def stream(
         for event in events:
             if isinstance(event, asyncio.Event):
                 await event.wait()
+            elif echoes and isinstance(event, dict) and "response" in event:
+                await exchange.chunk(_sse({**event, "response": _echoing(event["response"], exchange.request)}))
             else:
                 await exchange.chunk(_sse(event))
         await _end(exchange, ends)

@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from mcp_server.backends.observed import Observed
 from mcp_server.backends.profile import Profile
 from mcp_server.backends.protocol import Backend
 from mcp_server.errors import ServerError
@@ -11,7 +12,16 @@ class _Absent:
     def __init__(self, name: str, error: ServerError) -> None:
         self.name = name
         self.profile = Profile()
+        self.observed = Observed(self.profile)
+        self.address = "none"
         self._error = error
+
+    def profile_for(self, _model: str | None) -> Profile:
+        """It can do nothing with any."""
+        return self.profile
+
+    async def acquaint(self) -> None:
+        """There is nobody."""
 
     def __getattr__(self, name: str) -> Any:
         raise self._error

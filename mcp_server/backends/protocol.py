@@ -6,8 +6,10 @@ answer that proves no work was done (see ``backends/responses/retries.py``).
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from datetime import date
 from typing import Literal, NamedTuple, Protocol
 
+from mcp_server.backends.observed import Observed
 from mcp_server.backends.profile import Profile
 from mcp_server.model.answer import Answer
 from mcp_server.model.document import Passage
@@ -101,7 +103,25 @@ class Backend(Protocol):
 
     @property
     def profile(self) -> Profile:
-        """What it can do."""
+        """What it can do, as far as it is known by now."""
+        ...
+
+    def profile_for(self, model: str | None) -> Profile:
+        """What it can do with this model."""
+        ...
+
+    @property
+    def observed(self) -> Observed:
+        """What it turned out to do other than documented."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Where it is: a base URL, or ``embedded``."""
+        ...
+
+    async def acquaint(self) -> None:
+        """Find out who it is, where the settings do not say so; before the profile is looked at. Raises nothing."""
         ...
 
     @property
@@ -128,7 +148,7 @@ class Backend(Protocol):
         ...
 
     async def retrieve(self, response_id: str) -> Answer:
-        """The response as it is now (profile ``stored``). A status that has not ended is a normal answer."""
+        """The response as it is now (profile ``retrieve``). A status that has not ended is a normal answer."""
         ...
 
     async def cancel(self, response_id: str) -> Answer:
@@ -139,7 +159,7 @@ class Backend(Protocol):
         ...
 
     async def delete(self, response_id: str) -> bool:
-        """Delete a stored response (profile ``stored``); False when it was already gone."""
+        """Delete a stored response (profile ``delete``); False when it was already gone."""
         ...
 
     async def compact(self, layout: Layout) -> Answer:
@@ -160,6 +180,13 @@ class Backend(Protocol):
 
     async def models(self) -> list[str]:
         """Ids of the models it offers, the default one first."""
+        ...
+
+    async def catalogue(self) -> dict[str, date | None]:
+        """The models it lists, each with the day on which it shuts down, None where that is not told.
+
+        Unlike ``models`` it raises where there is no list (profile ``models``), and knows nothing of the settings.
+        """
         ...
 
     async def count_tokens(self, layout: Layout) -> int | None:

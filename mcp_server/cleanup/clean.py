@@ -38,7 +38,8 @@ async def clean(
         StoreError: it cannot be said what there is.
         ConfigurationError: the backend cannot be used with these settings.
     """
-    stock = await take_stock(rooms.store, rooms.scope, stored=rooms.backend.profile.stored)
+    await rooms.backend.acquaint()
+    stock = await take_stock(rooms.store, rooms.scope, stored=rooms.backend.profile.delete)
     cleaning = _Cleaning(
         stock, choice, now, None if dry_run else Removal(rooms.store, rooms.backend, rooms.index, rooms.scope)
     )

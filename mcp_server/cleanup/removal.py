@@ -6,11 +6,14 @@ from mcp_server.backends.artifacts import cited_files, file_artifact_id
 from mcp_server.backends.protocol import Backend
 from mcp_server.cleanup.report import Outcome
 from mcp_server.cleanup.stock import Item, Row
+from mcp_server.errors import UpstreamError
 from mcp_server.index.protocol import SearchIndex
 from mcp_server.model.job import Job
 from mcp_server.model.session import KeptObject, Turn
 from mcp_server.model.value import Scope
 from mcp_server.store.protocol import Store
+
+HERE_ALONE = "it is deleted here alone: the backend deletes no responses, and may keep it for a while"
 
 
 class Removal:
@@ -22,11 +25,12 @@ class Removal:
 
     def __init__(self, store: Store, backend: Backend, index: SearchIndex, scope: Scope) -> None:
         self._store = store
-        self._delete_response = backend.delete
+        self._backend = backend
         self._delete_kept = {"conversation": backend.delete_conversation, "file": backend.delete_file}
         self._index = index
         self._scope = scope
         self._unfiled: set[str] = set()
+        self._kept_there: set[str | None] = set()
 
     async def remove(self, item: Item, *, with_store: bool = False) -> Outcome:
         """Delete it; ``with_store`` says that a store which held this file has gone just now.
@@ -35,7 +39,8 @@ class Removal:
             ServerError: it is still there, here or upstream; the same again goes on.
         """
         there = await self._removed(item.kind, item.row, item, with_store=with_store)
-        return Outcome(item.id, item.kind, "deleted" if there else "already_gone")
+        error = HERE_ALONE if {item.id, item.unfiled} & self._kept_there else None
+        return Outcome(item.id, item.kind, "deleted" if there else "already_gone", error)
 
     async def _removed(self, kind: str, row: Row, item: Item, *, with_store: bool) -> bool:
         match row:
@@ -55,6 +60,17 @@ class Removal:
                 return await self._remove_kept(row, with_store=with_store)
             case _:
                 return await self._store.sessions.delete(self._scope, row.name)
+
+    async def _delete_response(self, response_id: str) -> bool:
+        """False when it was already gone; where the backend deletes none, what is known of it here goes alone."""
+        try:
+            return await self._backend.delete(response_id)
+        except UpstreamError as error:
+            # A web page may be a captive portal's, before a server that would delete it: it is tried each time.
+            if not (error.missing and error.http_status):
+                raise
+            self._kept_there.add(response_id)
+            return True
 
     async def _remove_unfiled(self, job: Job, response_id: str) -> bool:
         """Delete a response that no turn knows, once, and what it wrote."""

@@ -54,7 +54,7 @@ class Stock:
 
 
 async def take_stock(store: Store, scope: Scope, *, stored: bool) -> Stock:
-    """Everything of the caller's; ``stored`` says that the backend keeps responses.
+    """Everything of the caller's; ``stored`` says that the backend keeps responses and deletes them.
 
     Raises:
         StoreError: it cannot be read.

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import anyio
 
 from mcp_server import log, settings
-from mcp_server.backends.choose import open_backend
+from mcp_server.app import open_app
 from mcp_server.cleanup.choice import Choice
 from mcp_server.cleanup.clean import Rooms, clean
 from mcp_server.cleanup.expired import sweep
@@ -18,10 +18,8 @@ from mcp_server.cleanup.report import Outcome, counted, shown
 from mcp_server.cli.table import lines
 from mcp_server.cli.usage import OWNER
 from mcp_server.errors import ConfigurationError, ServerError
-from mcp_server.index.search import open_index
 from mcp_server.model.value import Scope
 from mcp_server.settings import Settings
-from mcp_server.store.sqlite import open_sqlite
 
 HEAD = ("status", "kind", "id", "why")
 
@@ -87,16 +85,9 @@ async def _others(rooms: Rooms) -> list[str]:
 
 @asynccontextmanager
 async def _rooms(told: Settings) -> AsyncGenerator[Rooms]:
-    """The store and the backend alone: a whole server would take over jobs that wait in the store."""
-    store = await open_sqlite(settings.sqlite_path(told))
-    backend = open_backend(told)
-    try:
-        scope = Scope(owner=OWNER, backend=backend.name)
-        yield Rooms(store=store, backend=backend, index=open_index(backend, store, None), scope=scope)
-    finally:
-        with anyio.CancelScope(shield=True):
-            await backend.close()
-            await store.close()
+    """What a cleanup needs; jobs that wait in the store are left to the servers."""
+    async with open_app(told, adopt=False) as app:
+        yield Rooms(store=app.store, backend=app.backend, index=app.index, scope=app.scope(OWNER))
 
 
 def _lines(outcomes: Sequence[Outcome], counts: dict[str, int], *, dry_run: bool) -> list[str]:

@@ -42,6 +42,7 @@ async def message_parts(
     files: Sequence[str],
     *,
     backend: Backend,
+    profile: Profile,
     store: Store,
     scope: Scope,
     roots: Roots,
@@ -51,13 +52,15 @@ async def message_parts(
 ) -> tuple[list[JsonObject], list[SentFile], list[str]]:
     """Content parts for files that ``check`` let through, what was sent and how, and warnings.
 
+    ``profile`` is what the backend can do with the model that is asked.
+
     Every place is checked again and every file read anew: a job may have waited since it was admitted.
 
     Raises:
         InvalidArgument: a file may not or cannot be read, or all together are over 10 MB of text or 50 MB of the rest.
         UpstreamError: an upload failed.
     """
-    desk = _Desk(backend.profile, roots, fetcher)
+    desk = _Desk(profile, roots, fetcher)
     pieces = [await desk.piece(source) for source in files]
     parts: list[JsonObject] = []
     sent: list[SentFile] = []
@@ -110,7 +113,8 @@ class _Desk:
         if is_url(source):
             return await self._by_url(source) or await self._as_read(source, await self.fetcher.fetch(source))
         file = await to_thread.run_sync(_read, self.roots, source)
-        takes = file.kind == "pdf" or (self.profile.documents and file.path.suffix.lower() in TAKEN)
+        document = self.profile.documents and file.path.suffix.lower() in TAKEN
+        takes = self.profile.pdf if file.kind == "pdf" else document
         if self.profile.files and file.kind in ("pdf", "document") and takes:
             return await self._to_upload(source, file)
         return await self._as_read(source, file)

@@ -97,7 +97,7 @@ class Prices(Frozen):
         Never fails: a file of the user's that cannot be used is a ``problem``.
         """
         models = _packaged().of(settings.backend)
-        if _regional(settings.openai_base_url):
+        if _regional(settings.base_url):
             models = {name: price.times(price.regional) for name, price in models.items() if price.regional}
         own, problem = _own(settings)
         return cls(models=models | own, free=free, problem=problem)

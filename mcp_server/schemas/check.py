@@ -17,6 +17,9 @@ from mcp_server.schemas.messages import described
 from mcp_server.schemas.strict import Prepared
 
 _MOST_ERRORS = 20
+NOT_JSON = "the answer is not JSON"
+"""How the only error of an answer begins that could not be read at all."""
+
 _MESSAGE = 200
 _FENCE = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n[ \t]*```", re.DOTALL | re.IGNORECASE)
 
@@ -44,7 +47,7 @@ def read(prepared: Prepared, original: Schema, answer: Answer, attempts: int = 1
         data = prepared.restore(_parse(answer.text, fences=not prepared.strict))
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        problem = SchemaError(path="$", message=brief(f"the answer is not JSON: {reason}", _MESSAGE))
+        problem = SchemaError(path="$", message=brief(f"{NOT_JSON}: {reason}", _MESSAGE))
         return Extracted(outcome="invalid", errors=[problem], attempts=attempts)
     found = _errors(unchecked(original), data)
     if found:

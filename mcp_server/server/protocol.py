@@ -94,6 +94,8 @@ def build_server(app: App, *, local: bool = False) -> Server[dict[str, object]]:
 async def _answer(ctx: ServerRequestContext, call: Call, tool: Tool, arguments: JsonObject) -> HandlerResult:
     if size_of(arguments) > MAX_ARGUMENT_BYTES:
         raise InvalidArgument(f"{tool.name}: its text is over the limit of {MAX_ARGUMENT_BYTES:,} bytes; pass less.")
+    if not tool.annotations.read_only_hint:
+        await call.app.backend.acquaint()
     output = await tool.call(call, arguments)
     return await as_task(ctx, call.app, call.scope, output) or await result(call.app, call.scope, output)
 

@@ -106,7 +106,8 @@ async def _check_json_mode(call: Call, arguments: GenerateArguments) -> None:
     What was said before and a prompt template may have it: only where there is neither can it be missed here.
     """
     said = json.dumps([arguments.input, arguments.instructions]).lower()
-    if "json" in said or arguments.option("prompt") or call.app.backend.profile.json_schema == "grammar":
+    profile = call.app.backend.profile
+    if "json" in said or arguments.option("prompt") or profile.json_schema == "grammar" or not profile.json_mode:
         return
     if not await _continues(call, arguments):
         raise InvalidArgument("json: the API wants the word JSON in input or instructions; say there what to answer.")

@@ -10,6 +10,8 @@ REQUEST = (
 )
 EMBEDDED_TOKENS = 512
 """The embedded engine's small model seldom comes to an end by itself; what it has said by then is its summary."""
+SUMMARY_TOKENS = 8_192
+"""Room for a summary and for reasoning about it; a model that finds no end stops there."""
 HEADING = "Summary of the conversation so far:"
 
 
@@ -20,7 +22,9 @@ def asking(profile: Profile) -> list[JsonObject]:
 
 def bounds(profile: Profile) -> JsonObject:
     """Parameters of the request that asks for it."""
-    return {"max_output_tokens": EMBEDDED_TOKENS} if profile.free else {}
+    if profile.compact:
+        return {}
+    return {"max_output_tokens": EMBEDDED_TOKENS if profile.free else SUMMARY_TOKENS}
 
 
 def window(answer: Answer, profile: Profile) -> list[JsonObject]:

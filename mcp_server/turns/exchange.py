@@ -21,10 +21,11 @@ from mcp_server.turns import compaction
 from mcp_server.turns.caching import kept_for
 from mcp_server.turns.forgotten import forget_lost
 from mcp_server.turns.ground import Ground
-from mcp_server.turns.layout import NEW, Plan, lay_out, left_out, next_try, with_parts
+from mcp_server.turns.layout import UNENFORCED, Plan, lay_out, left_out, next_try, told_in_words, with_parts
 from mcp_server.turns.listen import Listener
 from mcp_server.turns.live import Live
 from mcp_server.turns.made_files import with_files
+from mcp_server.turns.params import NEW
 from mcp_server.turns.past import Past, look_back
 from mcp_server.turns.pricing import tier
 from mcp_server.turns.sources import with_sources
@@ -34,6 +35,10 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger("responses_mcp.turns")
 FORGOTTEN = (
     "The upstream no longer had the response to continue from, so the conversation was sent again from the turns kept "
     "here; what came before is billed as new input once."
+)
+IGNORED = (
+    "The upstream ignored previous_response_id and answered without the conversation, so that was sent again from the "
+    "turns kept here; both requests are billed."
 )
 CHAIN = "chain"
 
@@ -57,8 +62,9 @@ class Exchange:
         self._answered: Answer | None = None
 
     async def plan(self) -> Plan:
-        """Look back, read the files, and lay the request out."""
+        """Look back, read the files, and lay the request out; what was told of an earlier plan is forgotten."""
         ground, self._began = self._ground, self._ground.now()
+        self._warnings = []
         self._past = await look_back(ground.store, self._job.scope, self._request)
         self._parent = None if self._request.compact else self._past.head
         self._request = await self._with_conversation(self._request)
@@ -73,21 +79,38 @@ class Exchange:
     async def ask(self, plan: Plan) -> tuple[Plan, Answer]:
         """Send the request, and again for each thing it was refused for because the upstream has forgotten it."""
         lost: set[str] = set()
+        refused = 0
         while True:
             try:
                 answer = await self._send(plan.layout)
-                break
             except UpstreamError as error:
+                refused = error.attempts = refused + error.attempts
                 more = await self._lost(plan, error)
                 if not more:
                     raise
                 lost |= more
-                plan = await self._laid_out(forgotten=CHAIN in lost)
-        return plan, await self._remember(answer, plan)
+            else:
+                if not await self._ignored_chain(plan, answer):
+                    return plan, await self._remember(answer, plan)
+                lost.add(CHAIN)
+            plan = await self._laid_out(forgotten=CHAIN in lost)
+
+    async def _ignored_chain(self, plan: Plan, answer: Answer) -> bool:
+        """Whether the upstream answered as if there were no conversation: paid for, and of no use."""
+        backend, model = self._ground.backend, plan.layout.model
+        asked = plan.chained and self._past.whole and not self._request.compact and backend.profile_for(model).echoes
+        if not asked or answer.previous_response_id or answer.status not in ("completed", "incomplete"):
+            return False
+        await backend.observed.note("chain", False, IGNORED)
+        self._warnings.append(IGNORED)
+        self.booked(answer, plan.layout)
+        return True
 
     async def _lost(self, plan: Plan, error: UpstreamError) -> set[str]:
         """What the upstream has forgotten and can be sent again: the chain, or uploaded files, which now are again."""
-        if error.kind == "previous_response_not_found" and plan.chained and self._past.whole:
+        # Some servers have one 404 for whatever they do not find; if it was not the chain, the replay meets it again.
+        gone = error.kind == "previous_response_not_found" or (error.http_status == 404 and not error.missing)
+        if gone and plan.chained and self._past.whole:
             _log.info("chain_rebuilt", job=self._job.id, turns=len(self._past.turns))
             self._warnings.append(FORGOTTEN)
             return {CHAIN}
@@ -99,13 +122,15 @@ class Exchange:
 
     async def again(self, plan: Plan, answer: Answer, message: str) -> tuple[Plan, Answer]:
         """Send an answer back with what is wrong with it."""
-        chained = self._ground.backend.profile.chain and plan.layout.store
-        layout = next_try(plan.layout, answer, message, chained=chained)
+        profile = self._ground.backend.profile_for(plan.layout.model)
+        plan = replace(plan, layout=next_try(plan.layout, answer, message, profile))
+        if plan.layout.json_schema is not None and profile.json_schema == "none":
+            plan = told_in_words(plan, profile)
+            self.warn(UNENFORCED)
         # What was answered is paid for: it is kept before the next request may end this process.
         await self._ground.store.jobs.bank(self._job.id, turns=self.turns, spent=self.spent)
         self.turns, self.spent = [], []
-        plan = replace(plan, layout=layout)
-        return plan, await self._remember(await self._send(layout), plan)
+        return plan, await self._remember(await self._send(plan.layout), plan)
 
     async def recover(self, response_id: str) -> tuple[Plan, Answer]:
         """The answer to what was sent before, by a process that is gone or before the job was stopped."""
@@ -127,7 +152,8 @@ class Exchange:
 
     def warn(self, words: str) -> None:
         """Tell the caller something beside the answer."""
-        self._warnings.append(words)
+        if words not in self._warnings:
+            self._warnings.append(words)
 
     def told(self, answer: Answer, layout: Layout) -> Answer:
         """The answer with what the caller is told beside it."""
@@ -166,6 +192,7 @@ class Exchange:
             parts, self._files, warnings = await message_parts(
                 request.files,
                 backend=ground.backend,
+                profile=ground.backend.profile_for(await self._model()),
                 store=ground.store,
                 scope=self._job.scope,
                 roots=Roots(tuple(request.roots)),
@@ -202,14 +229,14 @@ class Exchange:
         return request.model_copy(update={"params": {**request.params, "conversation": made}})
 
     async def _laid_out(self, *, forgotten: bool = False) -> Plan:
-        ground = self._ground
+        ground, model = self._ground, await self._model()
         plan = lay_out(
             self._request,
             items=self._items,
             past=self._past,
-            profile=ground.backend.profile,
+            profile=ground.backend.profile_for(model),
             scope=self._job.scope,
-            model=await self._model(),
+            model=model,
             keep=ground.keep,
             forgotten=forgotten,
         )
@@ -242,7 +269,6 @@ class Exchange:
             static = self._past.turns[-1].static if self._past.turns else {}
         if answer.status not in ("completed", "incomplete") or not answer.response_id or not (output or new):
             return answer
-        kept = layout.store and self._ground.backend.profile.stored and not request.compact
         turn = Turn(
             scope=job.scope,
             response_id=answer.response_id,
@@ -256,7 +282,7 @@ class Exchange:
             input=new,
             output=output,
             status=answer.status,
-            stored=kept,
+            stored=layout.store,
             conversation=layout.conversation,
             static=static,
             usage=answer.usage,

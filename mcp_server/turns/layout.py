@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mcp_server.backends.profile import Profile
 from mcp_server.errors import InvalidArgument, NotThere
@@ -12,14 +12,18 @@ from mcp_server.model.value import JsonObject, Scope
 from mcp_server.schemas.strict import Prepared, for_grammar, prepare
 from mcp_server.turns import hygiene
 from mcp_server.turns.caching import cache_key, check_retention, retention
+from mcp_server.turns.params import check_params, fitted
 from mcp_server.turns.past import Past, replayed
 from mcp_server.turns.tool_outputs import answered, open_calls
 
 REPLAYED = ("reasoning.encrypted_content",)
 """What a stateless request must ask for, so that its reasoning can travel with the next one."""
 
-NEW = "new"
-"""``options.conversation`` that asks for a conversation to be made."""
+UNENFORCED = (
+    "The backend enforces no schema: it was told the schema in words, and the answer was checked against it here."
+)
+MAY_KEEP = "store: this backend does not take it, so it could not be told to keep nothing; it may keep the response."
+NOT_KEPT = "store: this backend keeps no responses, so it was left out; what was said is kept here."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,20 +66,14 @@ def lay_out(
     """
     check_params(request.params, profile)
     check_retention(model, request.params)
-    store = keep if request.store is None else request.store
+    # What is never continued there, as a summary's own response, is not kept there: it might stay for good.
+    store = (keep if request.store is None else request.store) and profile.stored and not request.compact
     conversation = None if request.compact or forgotten else _conversation(request, past, store=store)
-    # What is kept there can be continued also by a turn that is not to be kept.
-    chainable = profile.chain and conversation is None and not forgotten
-    head, unkept = past.kept_upstream if chainable else (None, past.turns)
-    if past.head and not past.turns and not (head or conversation):
-        raise NotThere(
-            f"previous_response_id {past.head!r} is not known here, and what came before cannot be replayed; "
-            "continue a response this server made, or a session."
-        )
-    before = [] if conversation else replayed(unkept, portable=not profile.stored)
+    head, before = _before(past, profile, conversation, forgotten=forgotten)
     own = [*_outputs(request, items, past), *items]
     prepared = _prepared(request, profile)
     instructions = request.instructions or past.instructions
+    params, warnings = _params(request.params, profile, model, chained=store and profile.chain)
     layout = Layout(
         model=model,
         input=[*before, *own],
@@ -89,44 +87,60 @@ def lay_out(
         schema_name=request.extraction.name if request.extraction else "result",
         strict=prepared.strict if prepared else True,
         cache_key=cache_key(scope, request, instructions) if profile.prompt_cache_key else None,
-        params=_params(request.params, profile, model, store=store),
+        params=params,
     )
     static = hygiene.static_parts(layout)
-    last = past.turns[-1].static if past.turns else {}
-    warnings = [*hygiene.changed(last, static), *hygiene.churn(layout)] if profile.prompt_cache_key else []
+    if profile.prompt_cache_key:
+        last = past.turns[-1].static if past.turns else {}
+        warnings += [*hygiene.changed(last, static), *hygiene.churn(layout)]
+    if request.store and not profile.stored:
+        warnings.append(NOT_KEPT)
+    if profile.stored and not store and not request.compact and not profile.takes("store"):
+        warnings.append(MAY_KEEP)
     if prepared and prepared.reason:
         warnings.append(prepared.reason)
-    return Plan(layout=layout, prepared=prepared, static=static, warnings=warnings)
+    plan = Plan(layout=layout, prepared=prepared, static=static, warnings=warnings)
+    return told_in_words(plan, profile) if prepared and profile.json_schema == "none" else plan
 
 
-def check_params(params: JsonObject, profile: Profile) -> None:
-    """Refuse what the backend would refuse, before anything is admitted.
+def _before(
+    past: Past, profile: Profile, conversation: str | None, *, forgotten: bool
+) -> tuple[str | None, list[JsonObject]]:
+    """The response to continue from, and what has to be told again of what came before."""
+    # What is kept there can be continued also by a turn that is not to be kept.
+    chainable = profile.chain and conversation is None and not forgotten
+    head, unkept = past.kept_upstream if chainable else (None, past.turns)
+    if past.head and not past.turns and not (head or conversation):
+        raise NotThere(
+            f"previous_response_id {past.head!r} is not known here, and what came before cannot be replayed; "
+            "continue a response this server made, or a session."
+        )
+    return head, [] if conversation else replayed(unkept, portable=not profile.encrypted_reasoning)
 
-    Raises:
-        InvalidArgument: names the parameter or tool type.
+
+def told_in_words(plan: Plan, profile: Profile) -> Plan:
+    """The same request for a backend that enforces no schema: JSON mode, where there is one, and the schema in words.
+
+    JSON mode wants the word JSON in the input, and without enforcement the model sees the schema nowhere else.
     """
-    for name in params:
-        if name in profile.refused:
-            raise InvalidArgument(f"options: this backend does not take {name!r}; leave it out.")
-    if params.get("conversation") == NEW and not profile.conversations:
-        raise InvalidArgument("options: this backend has no conversations; leave it out, a session works without one.")
-    for tool in params.get("tools", ()):
-        kind = tool.get("type")
-        if kind in ("function", "custom"):
-            if not profile.function_tools or (kind == "custom" and "custom" in profile.refused):
-                raise InvalidArgument(f"tools: this backend has no {kind} tools; leave them out.")
-        elif kind not in profile.hosted_tools:
-            raise InvalidArgument(
-                f"tools: this backend does not run {kind!r}; use a backend that does, or leave it out."
-            )
+    layout = plan.layout
+    schema = json.dumps(layout.json_schema, ensure_ascii=False)
+    words = f"Answer with JSON that is valid against this JSON Schema, and with nothing else:\n{schema}"
+    text: JsonObject = {**(layout.params.get("text") or {}), "format": {"type": "json_object"}}
+    update = {
+        "json_schema": None,
+        "input": [*layout.input, {"role": "user", "content": words}],
+        "params": {**layout.params, "text": text} if profile.json_mode else layout.params,
+    }
+    return replace(plan, layout=layout.model_copy(update=update), warnings=[*plan.warnings, UNENFORCED])
 
 
-def next_try(layout: Layout, answer: Answer, message: str, *, chained: bool) -> Layout:
+def next_try(layout: Layout, answer: Answer, message: str, profile: Profile) -> Layout:
     """The same request again after an invalid answer: that answer and what is wrong with it come before it."""
     told: JsonObject = {"role": "user", "content": message}
     if layout.conversation:
         return layout.model_copy(update={"input": [told], "new_from": 0})
-    if chained:
+    if layout.store and profile.chain:
         return layout.model_copy(update={"input": [told], "new_from": 0, "previous_response_id": answer.response_id})
     said = [*layout.input, *answer.output]
     return layout.model_copy(update={"input": [*said, told], "new_from": len(said)})
@@ -179,16 +193,20 @@ def _conversation(request: TurnRequest, past: Past, *, store: bool) -> str | Non
     return found
 
 
-def _params(given: JsonObject, profile: Profile, model: str | None, *, store: bool) -> JsonObject:
-    """The parameters in their final form: tools in one order, so that the cached prefix does not depend on it."""
-    params = {name: value for name, value in given.items() if name != "conversation"}
+def _params(given: JsonObject, profile: Profile, model: str | None, *, chained: bool) -> tuple[JsonObject, list[str]]:
+    """The parameters in their final form, and warnings; tools in one order, so that the cached prefix stays the same.
+
+    ``chained`` says that the next turn can continue this one by its id.
+    """
+    params, warnings = fitted({name: value for name, value in given.items() if name != "conversation"}, profile)
     if "tools" in params:
         params["tools"] = sorted(params["tools"], key=_place)
-    if profile.prompt_cache_key and store:
-        params = {**retention(model, params), **params}
-    if profile.stored and not store:
+    if profile.prompt_cache_key and chained:
+        ours = retention(model, params)
+        params = {**{name: value for name, value in ours.items() if profile.takes(name)}, **params}
+    if profile.encrypted_reasoning and not chained:
         params["include"] = sorted({*params.get("include", ()), *REPLAYED})
-    return params
+    return params, warnings
 
 
 def _place(tool: JsonObject) -> tuple[str, str, str]:
@@ -201,4 +219,4 @@ def _prepared(request: TurnRequest, profile: Profile) -> Prepared | None:
         return None
     if profile.json_schema == "grammar":
         return for_grammar(request.extraction.json_schema)
-    return prepare(request.extraction.json_schema, strict=request.extraction.strict)
+    return prepare(request.extraction.json_schema, strict=request.extraction.strict and profile.json_schema == "strict")

@@ -66,14 +66,16 @@ class Listener:
             async with aclosing(ground.backend.respond(layout)) as events:
                 heard = await self._listen(events, resumable=layout.background)
         except UpstreamError as error:
+            if error.outcome != "unknown":
+                self._live.goes_on = False
             known = self._live.response_id
-            if error.outcome != "unknown" or not known or not (profile.stored and layout.store):
+            if error.outcome != "unknown" or not known or not (profile.retrieve and layout.store):
                 raise
             self._live.tell(Activity(message="the stream broke off; asking the backend how it ended"))
             return await self.catch_up(known, background=layout.background)
         finally:
             self._live.nameless = False
-        if isinstance(heard, Accepted) and not (profile.stored and layout.store):
+        if isinstance(heard, Accepted) and not (profile.retrieve and layout.store):
             raise interrupted("The upstream took the request and keeps nothing that could be asked about")
         return await self._end(heard, self._live.response_id, background=layout.background)
 
@@ -112,6 +114,8 @@ class Listener:
                 case Finished() | Accepted():
                     return event
                 case Created():
+                    if not self._ground.backend.profile.background:
+                        self._live.goes_on = False  # it has just shown that it ends with its stream
                     # Durable before anybody is told: with this id the response can be asked about after a crash.
                     await self._write(response_id=event.response_id)
                 case _:

@@ -19,8 +19,8 @@ class Live:
 
     ``scope`` stops it; ``stopped`` says that a caller wanted that (a shutdown does not set it). ``response_id`` is the
     running request's, once the backend has accepted it; ``cursor`` is how far its stream was read. ``nameless`` says
-    that work has begun upstream that would go on without us, and whose id we do not know yet. ``settled`` is the job as
-    it ended in the store.
+    that work has begun upstream that would go on without us, and whose id we do not know yet; ``goes_on`` whether what
+    was sent last does so, None when another process sent it. ``settled`` is the job as it ended in the store.
     """
 
     def __init__(self, job: Job) -> None:
@@ -29,6 +29,7 @@ class Live:
         self.done = anyio.Event()
         self.stopped = False
         self.nameless = False
+        self.goes_on: bool | None = None
         self.response_id = job.response_id
         self.cursor = job.cursor
         self.settled: Job | None = None
@@ -94,7 +95,7 @@ class Live:
 
     def sending(self, *, nameless: bool) -> None:
         """A request is about to leave; what was told of the one before says nothing of it."""
-        self.nameless = nameless
+        self.nameless = self.goes_on = nameless
         self.response_id = self.cursor = None
 
     def start_over(self, why: str) -> None:

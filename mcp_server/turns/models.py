@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from mcp_server.backends.protocol import Backend
 from mcp_server.errors import InvalidArgument
+from mcp_server.settings import model_variable
 
 REMEMBERED_SECONDS = 3600.0
 """A backend's list of models changes rarely; a call should not wait for it each time."""
@@ -32,8 +33,9 @@ class DefaultModel:
         if self._found is None or self._now() >= self._until:
             models = await self._backend.models()
             if not models:
+                where = model_variable(self._backend.name)
                 raise InvalidArgument(
-                    "model: the backend lists no text model; name one here or in RESPONSES_MCP_MODEL."
+                    f"model: the backend does not tell which one to ask; name one here or in {where}."
                 )
             self._found, self._until = models[0], self._now() + REMEMBERED_SECONDS
         return self._found

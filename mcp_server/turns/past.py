@@ -8,9 +8,9 @@ from mcp_server.model.value import Frozen, JsonObject, Scope
 from mcp_server.store.protocol import Store
 
 PORTABLE = frozenset(
-    {"message", "function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output"}
+    {"message", "function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output", "compaction"}
 )
-"""Item types that every Responses server reads; some answer 400 to a type they do not know."""
+"""Item types that every Responses server reads; some answer 400 to a type they do not know. Who compacts reads that."""
 
 
 class Past(Frozen):

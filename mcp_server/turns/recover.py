@@ -34,9 +34,9 @@ def interrupted(what: str) -> UpstreamError:
 
 def _never(response_id: str, error: UpstreamError) -> UpstreamError | None:
     """What to say when asking again would not help: the upstream does not have it, or does not tell."""
-    if error.kind == "not_found":
+    if error.kind == "not_found" and not error.missing:
         kind, what = "expired", f"The upstream does not have the response {response_id} (any more)"
-    elif error.kind == "invalid_request" or error.http_status in (405, 501):
+    elif error.kind == "invalid_request" or (error.missing and error.http_status):
         kind, what = "interrupted", f"The upstream does not tell how the response {response_id} ended"
     else:
         return None
@@ -114,7 +114,7 @@ async def stop_upstream(ground: Ground, live: Live, response_id: str, *, until: 
             break
         except UpstreamError as error:
             if never := _never(response_id, error):
-                if error.kind == "not_found":
+                if never.kind == "expired":
                     raise never from error
                 live.tell(Activity(message="the upstream refuses to stop it; it goes on to its end"))
                 return await ask_upstream(ground, live, response_id, until=until)

@@ -6,10 +6,10 @@ import anyio
 import structlog
 
 from mcp_server.errors import InternalError, NotThere, ServerError, StoreError, UpstreamError
-from mcp_server.model.answer import Answer, Failure, Status, Usage
+from mcp_server.model.answer import Answer, Extracted, Failure, Status, Usage
 from mcp_server.model.job import Job
 from mcp_server.model.request import Extraction, TurnRequest
-from mcp_server.schemas.check import read, repair_message
+from mcp_server.schemas.check import NOT_JSON, read, repair_message
 from mcp_server.schemas.strict import Prepared
 from mcp_server.turns.exchange import Exchange
 from mcp_server.turns.ground import LEASE_SECONDS, Ground
@@ -21,6 +21,9 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger("responses_mcp.turns")
 
 FIRST_PAUSE = 0.5
 """Seconds before an end that could not be written down is tried again."""
+MOST_CORRECTIONS = 8
+"""How often one job may be laid out anew because the backend turned out to be another than it was taken for."""
+NOT_ENFORCED = "It was to answer by a JSON schema, and its answer was no JSON."
 LOST_REPAIR = "The server stopped while this answer was with the model for repair; it was not sent again."
 
 
@@ -81,8 +84,11 @@ class Run:
 
     def _goes_on(self, job: Job) -> bool:
         """True when work may have begun upstream that goes on there without us."""
+        if self._live.goes_on is not None:
+            return self._live.goes_on
+        # Another process sent it, when the backend may have been taken for another than it is taken for now.
         kept = self._ground.keep if self._request.store is None else self._request.store
-        return job.background and kept and self._ground.backend.profile.background and job.sent > 0
+        return job.background and kept and self._ground.backend.observed.documented.background and job.sent > 0
 
     async def _mine(self) -> Job | None:
         """The job as it is by now; None when it has ended or is another process's."""
@@ -112,7 +118,7 @@ class Run:
         ground, profile, jobs = self._ground, self._ground.backend.profile, self._ground.store.jobs
         if self._end:
             await self._settle(*self._end)
-        elif job.response_id and profile.stored and (job.background or not self._live.stopped):
+        elif job.response_id and profile.retrieve and (job.background or not self._live.stopped):
             await jobs.release(ground.worker, [job.id], requeue=False)
         elif self._live.stopped and not self._goes_on(job):
             await self._settle("cancelled", answer=self._partial())
@@ -197,11 +203,22 @@ class Run:
         return self._exchange.told(answer, plan.layout)
 
     async def _asked(self) -> tuple[Plan, Answer]:
-        return await self._exchange.ask(await self._exchange.plan())
+        observed, refused, corrections = self._ground.backend.observed, 0, 0
+        while True:
+            known = observed.changes
+            try:
+                return await self._exchange.ask(await self._exchange.plan())
+            except UpstreamError as error:
+                refused = error.attempts = refused + error.attempts
+                # It was refused before any work, and the backend knows better now: laid out again, it is another one.
+                if not error.corrected or observed.changes == known or corrections == MOST_CORRECTIONS:
+                    raise
+                corrections += 1
+                _log.info("profile_corrected", job=self._job.id, reason=error.message)
 
     async def _recovered(self) -> tuple[Plan, Answer]:
         """The job was sent by a process that is gone: ask upstream, or say that nobody can know."""
-        if not self._job.response_id or not self._ground.backend.profile.stored:
+        if not self._job.response_id or not self._ground.backend.profile.retrieve:
             raise interrupted("The server stopped between sending this request and reading its answer")
         return await self._exchange.recover(self._job.response_id)
 
@@ -212,10 +229,11 @@ class Run:
         lost = self._job.sent > self._job.heard
         if lost:
             self._exchange.warn(LOST_REPAIR)
+        await self._look_at(plan, extracted)
         while extracted.outcome == "invalid" and asked <= wanted.max_repairs and not lost:
             self._live.start_over("the answer does not fit the schema; asking again")
             try:
-                plan, again = await self._exchange.again(plan, answer, repair_message(extracted.errors))
+                plan, again = await self._sent_back(plan, answer, repair_message(extracted.errors))
             except UpstreamError as error:
                 # The answer there is was paid for: it is shown as it is.
                 self._exchange.warn(f"The answer could not be sent back for repair. {error.message}")
@@ -223,6 +241,23 @@ class Run:
             answer = again.model_copy(update={"usage": (answer.usage or Usage()) + (again.usage or Usage())})
             extracted, asked = read(prepared, wanted.json_schema, answer), asked + 1
         return answer.model_copy(update={"extracted": extracted.model_copy(update={"attempts": asked})})
+
+    async def _sent_back(self, plan: Plan, answer: Answer, message: str) -> tuple[Plan, Answer]:
+        try:
+            return await self._exchange.again(plan, answer, message)
+        except UpstreamError as error:
+            # The first request continued nothing, so that only this one has met a chain that is refused.
+            if not error.corrected:
+                raise
+        return await self._exchange.again(plan, answer, message)
+
+    async def _look_at(self, plan: Plan, extracted: Extracted) -> None:
+        """An answer that is no JSON at all, where a schema was to be enforced, shows that the backend enforces none."""
+        backend, model = self._ground.backend, plan.layout.model
+        if plan.layout.json_schema is None or backend.profile_for(model).json_schema != "strict":
+            return
+        if extracted.outcome == "invalid" and extracted.errors[0].message.startswith(NOT_JSON):
+            await backend.observed.note("json_schema", "none", NOT_ENFORCED, model=model)
 
     def _partial(self) -> Answer | None:
         """What had arrived of an answer whose end is not known: it was paid for."""

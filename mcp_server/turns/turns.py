@@ -17,8 +17,9 @@ from mcp_server.model.value import Frozen, JsonObject, Scope
 from mcp_server.turns import hygiene
 from mcp_server.turns.caching import kept_for
 from mcp_server.turns.ground import LEASE_SECONDS, Ground
-from mcp_server.turns.layout import check_params, lay_out, left_out, with_parts
+from mcp_server.turns.layout import lay_out, left_out, with_parts
 from mcp_server.turns.live import Live
+from mcp_server.turns.params import check_params
 from mcp_server.turns.past import look_back
 from mcp_server.turns.pricing import tier
 from mcp_server.turns.run import Run
@@ -64,7 +65,7 @@ class Turns:
             StoreError: it could not be made durable; nothing was sent.
         """
         ground = self._ground
-        check_params(request.params, ground.backend.profile)
+        check_params(request.params, ground.backend.profile_for(request.model))
         now = ground.now()
         await self._afford(scope, request)
         job = Job(
@@ -188,7 +189,8 @@ class Turns:
     async def preview(self, scope: Scope, request: TurnRequest) -> Preview:
         """What ``start`` would send. Files are named, not read; nothing is sent but the question for a token count."""
         ground = self._ground
-        profile = ground.backend.profile
+        model = await ground.model(request)
+        profile = ground.backend.profile_for(model)
         parts = left_out(request.files)
         plan = lay_out(
             request,
@@ -196,7 +198,7 @@ class Turns:
             past=await look_back(ground.store, scope, request),
             profile=profile,
             scope=scope,
-            model=await ground.model(request),
+            model=model,
             keep=ground.keep,
         )
         layout = plan.layout
@@ -224,15 +226,15 @@ class Turns:
 
         self._tasks.start_soon(go, name=job.id)
 
-    async def keep(self) -> None:
-        """For ever: renew our leases, stop what others asked to stop, take over what a dead process left."""
+    async def keep(self, adopt: bool = True) -> None:
+        """For ever: renew our leases, stop what others asked to stop; if ``adopt``, take over what a dead one left."""
         ground = self._ground
         while True:
             pause = LEASE_SECONDS / 3
             try:
-                await self.look_after()
+                await self.look_after(adopt=adopt)
                 # A dead process's jobs go on when its lease ends, not a round later.
-                if expiry := await ground.store.jobs.next_expiry(ground.backend.name, ground.worker):
+                if adopt and (expiry := await ground.store.jobs.next_expiry(ground.backend.name, ground.worker)):
                     pause = min(pause, max(SHORTEST_ROUND_SECONDS, expiry - ground.now()))
             except StoreError as error:
                 _log.warning("store_unreachable", reason=error.message)
@@ -244,7 +246,7 @@ class Turns:
             while nameless := [live for live in self._live.values() if live.nameless]:
                 await nameless[0].change()
 
-    async def look_after(self) -> None:
+    async def look_after(self, *, adopt: bool = True) -> None:
         """One round of ``keep``."""
         ground, now = self._ground, self._ground.now()
         asked = await ground.store.jobs.keep(ground.worker, list(self._live), now + LEASE_SECONDS) if self._live else []
@@ -257,10 +259,18 @@ class Turns:
                 await ground.store.jobs.note(
                     job_id, worker=ground.worker, cursor=live.cursor, progress=live.taken_down()
                 )
-        backend = ground.backend
-        for job in await ground.store.jobs.take_over(
+        if adopt:
+            await self._adopt(now)
+
+    async def _adopt(self, now: float) -> None:
+        """Take over what dead processes left."""
+        ground, backend = self._ground, self._ground.backend
+        taken = await ground.store.jobs.take_over(
             backend.name, ground.worker, now + LEASE_SECONDS, now, again=backend.profile.free
-        ):
+        )
+        if taken:
+            await backend.acquaint()
+        for job in taken:
             if job.id not in self._live and (request := await ground.store.jobs.request(job.id)):
                 _log.info("job_taken_over", job=job.id, sent=job.sent)
                 self._drive(job, request)

@@ -38,6 +38,7 @@ class Desk:
         return await message_parts(
             files,
             backend=self.backend.as_backend(),
+            profile=self.backend.as_backend().profile,
             store=self.store,
             scope=scope,
             roots=self.roots,

@@ -22,7 +22,7 @@ def backend() -> Embedding:
 @pytest.fixture
 def index(backend: Embedding, store: Store) -> SearchIndex:
     """The embedded index."""
-    return open_index(backend.as_backend(), store, backend.as_backend())
+    return open_index(backend.as_backend(), store, backend.as_backend)
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from tests.index.parts import SCOPE, TEXTS, Embedding, fill, names, quiet
 
 
 async def test_an_update_adds_then_only_does_what_changed(index: SearchIndex, backend: Embedding, texts: Path) -> None:
-    assert isinstance(index, EmbeddedIndex)
     assert await fill(index, texts) == {"added": 3}
     assert len(backend.requests) == 1  # small files are embedded together
     assert await fill(index, texts) == {"unchanged": 3}
@@ -98,7 +97,7 @@ async def test_wherever_it_fails_the_same_call_goes_on_and_does_nothing_twice(st
     for number in range(5):
         (folder / f"{number}.txt").write_text("".join(f"{number} {line:05} {'x' * 100}\n" for line in range(200)))
     whole = Embedding()
-    await open_index(whole.as_backend(), store, whole.as_backend()).update(SCOPE, "whole", [folder], Filing(), quiet)
+    await open_index(whole.as_backend(), store, whole.as_backend).update(SCOPE, "whole", [folder], Filing(), quiet)
     for request in range(1, len(whole.requests) + 1):
         name = f"fails at {request}"
         failing, mending = Embedding(fails_at=request), Embedding()
@@ -117,7 +116,7 @@ async def test_wherever_it_fails_the_same_call_goes_on_and_does_nothing_twice(st
 
 async def test_a_text_that_the_backend_refuses_hurts_no_other_file(store: Store, texts: Path) -> None:
     backend = Embedding(refuses="automobile")
-    index = open_index(backend.as_backend(), store, backend.as_backend())
+    index = open_index(backend.as_backend(), store, backend.as_backend)
     report = await fill(index, texts)
     assert report["added"] == 2
     assert [Path(failed["path"]).name for failed in report["failed"]] == ["cars.md"]
@@ -142,7 +141,7 @@ async def test_search_finds_by_words_and_by_meaning_and_says_where(index: Search
 
 
 async def test_without_embeddings_words_alone_are_searched(store: Store, texts: Path) -> None:
-    index = open_index(Embedding(Profile()).as_backend(), store, None)
+    index = open_index(Embedding(Profile()).as_backend(), store, lambda: None)
     await fill(index, texts)
     assert await names(index, "automobile") == ["cars.md"]
     assert await names(index, "physicians") == ["doctor.txt"]
@@ -256,7 +255,7 @@ async def test_vectors_are_read_again_when_another_process_changed_the_store(
     (texts / "one.md").write_text("A physician visits.")
     await fill(index, texts / "one.md")
     assert await names(index, "sick") == ["one.md"]
-    another = open_index(Embedding().as_backend(), store, Embedding().as_backend())
+    another = open_index(Embedding().as_backend(), store, Embedding().as_backend)
     (texts / "one.md").write_text("Nothing of it.")
     (texts / "two.md").write_text("A physician for lions.")
     await fill(another, texts / "one.md", texts / "two.md")

@@ -9,6 +9,7 @@ from mcp_server.backends.choose import open_backend, open_embedder
 from mcp_server.backends.llama.embedder import LocalEmbedder
 from mcp_server.index.embedded import EmbeddedIndex
 from mcp_server.index.protocol import Filing
+from mcp_server.index.search import ChosenIndex
 from mcp_server.model.value import Scope
 from mcp_server.settings import Settings
 from tests.index.parts import quiet
@@ -60,12 +61,14 @@ def home(folder: Path, weights: Path) -> Path:
 async def test_the_packaged_model_embeds_beside_a_backend_and_ends_with_the_app(home: Path, files: list[Path]) -> None:
     scope = Scope(owner="local", backend="compatible")
     async with open_app(settings(home)) as app:
-        assert isinstance(app.index, EmbeddedIndex)
         await app.index.update(scope, "docs", files, Filing(), quiet)
         found = await app.index.search(scope, "docs", ["who can help when somebody is ill"], max_results=2)
         assert [passage.filename for passage in found.passages] == ["doctor.txt", "cars.txt"]
         assert found.warnings == []
-        embedder = app.index._embedder
+        assert isinstance(app.index, ChosenIndex)
+        index = await app.index.serving(scope, "docs")
+        assert isinstance(index, EmbeddedIndex)
+        embedder = index._embedder
         assert isinstance(embedder, LocalEmbedder)
         child = embedder.child
         assert child.alive

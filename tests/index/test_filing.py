@@ -17,7 +17,7 @@ async def test_another_model_makes_the_store_anew_and_is_never_compared_with_the
     await fill(index, texts)
     assert (await index.search(SCOPE, "docs", ["sick"])).warnings == []
     other = Embedding(model="n")
-    changed = open_index(other.as_backend(), store, other.as_backend())
+    changed = open_index(other.as_backend(), store, other.as_backend)
     result = await changed.search(SCOPE, "docs", ["sick"])
     assert (result.passages, other.requests) == ([], [])
     assert result.warnings == ["Searched by words alone: the store was made with m; give its paths again to use n."]
@@ -29,7 +29,7 @@ async def test_another_model_makes_the_store_anew_and_is_never_compared_with_the
 
 async def test_a_model_that_was_away_for_a_while_makes_up_for_it(index: SearchIndex, store: Store, texts: Path) -> None:
     await fill(index, texts / "cars.md")
-    await fill(open_index(Embedding(Profile()).as_backend(), store, None), texts / "health")
+    await fill(open_index(Embedding(Profile()).as_backend(), store, lambda: None), texts / "health")
     assert "without vectors" in (await index.search(SCOPE, "docs", ["sick"])).warnings[0]
     assert await fill(index, texts) == {"added": 1, "updated": 2}
     assert (await names(index, "sick"))[0] == "doctor.txt"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mcp_server.backends.responses.access import KeyAccess
 from mcp_server.backends.responses.backend import ResponsesBackend
 from mcp_server.backends.responses.profiles import OPENAI
 from tests.upstream import ScriptedUpstream, scripted
@@ -27,10 +28,10 @@ async def connect(up: ScriptedUpstream) -> AsyncGenerator[Connect]:
     async with AsyncExitStack() as stack:
 
         def make(**changes: Any) -> ResponsesBackend:
+            key = KeyAccess.to(changes.pop("base_url", up.base_url), changes.pop("api_key", KEY))
             settings: dict[str, Any] = {
                 "profile": OPENAI,
-                "api_key": KEY,
-                "base_url": up.base_url,
+                "access": key,
                 "model": None,
                 "embedding_model": None,
                 "timeout_seconds": 5.0,
@@ -38,7 +39,7 @@ async def connect(up: ScriptedUpstream) -> AsyncGenerator[Connect]:
                 "retry_delay_seconds": 0.0,
                 **changes,
             }
-            backend = ResponsesBackend("openai", **settings)
+            backend = ResponsesBackend(settings.pop("name", "openai"), **settings)
             stack.push_async_callback(backend.close)
             return backend
 

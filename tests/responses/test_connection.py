@@ -7,49 +7,19 @@ import urllib.request
 import anyio
 import pytest
 
+from mcp_server.backends.responses.access import OPENAI_URL, KeyAccess
 from mcp_server.backends.responses.backend import ResponsesBackend
 from mcp_server.backends.responses.connection import Connection
 from mcp_server.backends.responses.retries import Retries
 from mcp_server.errors import UpstreamError
 from mcp_server.settings import is_openai
-from tests.responses.conftest import KEY, Connect
+from tests.responses.conftest import KEY
 from tests.responses.talk import answer
 from tests.upstream import ScriptedUpstream, in_thread, scripted
 from tests.upstream_answers import reply, stream
 from tests.upstream_shapes import page, text_events
 
 POST = "POST", "/v1/responses"
-
-
-async def test_headers_meant_for_openai_go_nowhere_else(
-    up: ScriptedUpstream, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OPENAI_ORG_ID", "org-secret")
-    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-secret")
-    monkeypatch.setenv("OPENAI_ADMIN_KEY", "sk-admin-secret")
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-other-secret")
-    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
-    monkeypatch.setenv(
-        "OPENAI_CUSTOM_HEADERS", "X-Custom: custom-secret\nAuthorization: Bearer env-secret\nCookie: c-secret"
-    )
-    up.always(*POST, stream(text_events("ok")))
-    for key, sent in (("", "unused"), (KEY, KEY)):
-        await answer(connect(api_key=key))
-        headers = up.requests[-1].headers
-        assert headers["authorization"] == f"Bearer {sent}"
-        assert not [name for name, value in headers.items() if "secret" in value]
-
-
-async def test_openai_itself_gets_the_organisation_and_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
-    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-1")
-    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
-    connection = Connection(api_key=KEY, base_url=None, timeout_seconds=1, retries=Retries(0))
-    client = await connection._made()
-    assert str(client.base_url) == "https://api.openai.com/v1/"
-    assert (client.organization, client.project) == ("org-1", "proj-1")
-    assert client._client.event_hooks == {"request": [], "response": []}
-    await connection.close()
 
 
 @pytest.mark.parametrize(
@@ -83,22 +53,24 @@ async def test_many_first_calls_share_one_client(up: ScriptedUpstream, backend: 
 
 
 async def test_a_backend_that_was_never_used_closes() -> None:
-    connection = Connection(api_key=KEY, base_url=None, timeout_seconds=1, retries=Retries(0))
+    connection = Connection(access=KeyAccess(OPENAI_URL, KEY), timeout_seconds=1, retries=Retries(0))
     await connection.close()
 
 
 def test_the_sdk_is_not_imported_before_the_first_request() -> None:
     code = (
-        "import sys; import mcp_server.backends.responses.backend as b, mcp_server.backends.responses.profiles as p;"
-        "b.ResponsesBackend('x', p.OPENAI, api_key='k', base_url=None, model=None, embedding_model=None,"
-        " timeout_seconds=1, max_retries=0); assert not {'openai', 'httpx2'} & set(sys.modules)"
+        "import sys; from mcp_server import settings; from mcp_server.backends.choose import open_backend;"
+        "told = [settings.load({'RESPONSES_MCP_HOME': '.', 'RESPONSES_MCP_BACKEND': name, 'OPENAI_API_KEY': 'k',"
+        " 'AZURE_OPENAI_ENDPOINT': 'https://x.example', 'OPENAI_BASE_URL': 'https://x.example/v1'})"
+        " for name in settings.BACKENDS]; [open_backend(one) for one in told];"
+        "assert not {'openai', 'httpx2', 'botocore', 'azure.identity'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
 
 
 async def ask_unplanned() -> None:
     async with scripted() as up:
-        connection = Connection(api_key=KEY, base_url=up.base_url, timeout_seconds=5, retries=Retries(0))
+        connection = Connection(access=KeyAccess(up.base_url, KEY), timeout_seconds=5, retries=Retries(0))
         with pytest.raises(UpstreamError):
             await connection.get("/models")
         await connection.close()

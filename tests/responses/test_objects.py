@@ -89,7 +89,7 @@ async def test_deleting_says_whether_there_was_anything_to_delete(
 
 async def test_a_refused_deletion_is_an_error(up: ScriptedUpstream, backend: ResponsesBackend) -> None:
     up.on("DELETE", ONE, error(403))
-    with pytest.raises(UpstreamError, match="refused the API key"):
+    with pytest.raises(UpstreamError, match="does not let this account do that"):
         await backend.delete(RESPONSE_ID)
 
 
@@ -140,6 +140,14 @@ async def test_the_configured_model_comes_first(up: ScriptedUpstream, connect: C
 async def test_a_server_with_names_of_its_own_keeps_its_order(up: ScriptedUpstream, backend: ResponsesBackend) -> None:
     up.on("GET", "/v1/models", reply({"data": [{"id": "qwen3"}, {"id": "llama4", "created": None}]}))
     assert await backend.models() == ["qwen3", "llama4"]
+
+
+@pytest.mark.parametrize("name", ["openai.gpt-6-sol", "us.openai.gpt-6-sol", "openai/gpt-6-sol"])
+async def test_a_general_model_is_known_by_the_names_that_others_give_it(
+    up: ScriptedUpstream, backend: ResponsesBackend, name: str
+) -> None:
+    up.on("GET", "/v1/models", reply({"data": [model("somebody.else-2", 900), model(name, 100)]}))
+    assert await backend.models() == [name, "somebody.else-2"]
 
 
 async def test_a_configured_model_needs_no_list(up: ScriptedUpstream, connect: Connect) -> None:

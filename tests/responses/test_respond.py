@@ -8,13 +8,13 @@ import pytest
 from inline_snapshot import snapshot
 
 from mcp_server.backends.responses.backend import ResponsesBackend
-from mcp_server.backends.responses.profiles import COMPATIBLE
+from mcp_server.backends.responses.profiles import LLAMA_CPP, OLLAMA
 from mcp_server.model.answer import Answer, Citation, ToolCall, Usage
 from mcp_server.model.events import Activity, Created, Cursor, Finished, TextDelta
 from tests.responses.conftest import Connect
 from tests.responses.talk import answer, events, layout
 from tests.upstream import ScriptedUpstream
-from tests.upstream_answers import reply, stream
+from tests.upstream_answers import JsonObject, reply, stream
 from tests.upstream_shapes import (
     RESPONSE_ID,
     custom_call,
@@ -112,13 +112,28 @@ async def test_a_background_request_is_stored_whatever_was_asked(
     assert (sent["background"], sent["stream"], sent["store"]) == (True, True, True)
 
 
-@pytest.mark.parametrize(("wanted", "sent"), [(True, None), (False, False)])
-async def test_a_server_that_keeps_nothing_is_never_asked_to_keep(
-    up: ScriptedUpstream, connect: Connect, wanted: bool, sent: bool | None
+async def test_a_server_that_does_not_read_store_is_told_nothing_of_it(up: ScriptedUpstream, connect: Connect) -> None:
+    up.on(*POST, stream(text_events("ok")))
+    await answer(connect(profile=OLLAMA), layout(store=False))
+    assert "store" not in up.requests[0].json
+
+
+@pytest.mark.parametrize(
+    ("asked", "form"),
+    [
+        ({"json_schema": {"type": "object"}}, {"name": "result", "schema": {"type": "object"}, "strict": True}),
+        ({"params": {"text": {"format": {"type": "json_object"}}}}, None),
+    ],
+)
+async def test_the_form_of_an_answer_stands_where_the_server_reads_it(
+    up: ScriptedUpstream, connect: Connect, asked: JsonObject, form: JsonObject | None
 ) -> None:
     up.on(*POST, stream(text_events("ok")))
-    await answer(connect(profile=COMPATIBLE), layout(store=wanted))
-    assert up.requests[0].json.get("store") is sent
+    await answer(connect(profile=LLAMA_CPP), layout(**asked))
+    sent = up.requests[0].json
+    kind = {"type": "json_schema", "json_schema": form} if form else {"type": "json_object"}
+    assert sent["response_format"] == kind
+    assert "text" not in sent
 
 
 async def test_tool_calls_come_back_with_what_the_model_wrote(up: ScriptedUpstream, backend: ResponsesBackend) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mcp_server.backends.protocol import Attachment
+from mcp_server.backends.responses.access import KeyAccess
 from mcp_server.backends.responses.backend import ResponsesBackend
 from mcp_server.backends.responses.profiles import OPENAI
 from mcp_server.errors import UpstreamError
@@ -30,8 +31,7 @@ async def backend(up: StatefulUpstream) -> AsyncGenerator[ResponsesBackend]:
     made = ResponsesBackend(
         "openai",
         OPENAI,
-        api_key="sk-test",
-        base_url=up.base_url,
+        access=KeyAccess.to(up.base_url, "sk-test"),
         model=None,
         embedding_model=None,
         timeout_seconds=5,

@@ -264,7 +264,7 @@ async def test_the_same_calls_work_on_a_compatible_server_that_keeps_no_state(
         await served.call("generate", input="What is state?", session="s")
         done = await served.call("generate", input="All of it?", session="s")
     first, second = (post.json for post in up.posts())
-    assert first == {"model": "llama3.2", "input": said("What is state?"), "stream": True}
+    assert first == {"model": "llama3.2", "input": said("What is state?"), "store": False, "stream": True}
     assert "previous_response_id" not in second
     assert [item["role"] for item in second["input"]] == ["user", "assistant", "user"]
     assert done["text"] == "Yes."

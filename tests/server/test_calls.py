@@ -94,8 +94,14 @@ async def test_what_is_wrong_with_the_settings_is_told_by_the_first_paid_call(
     ("variables", "words"),
     [
         ({"RESPONSES_MCP_BACKEND": "openai"}, "OPENAI_API_KEY is not set"),
-        ({"AZURE_OPENAI_ENDPOINT": "https://x.example"}, "azure backend is not there yet"),
-        ({"AWS_BEARER_TOKEN_BEDROCK": "x"}, "bedrock backend is not there yet"),
+        ({"RESPONSES_MCP_BACKEND": "azure"}, "AZURE_OPENAI_ENDPOINT is not set"),
+        ({"RESPONSES_MCP_BACKEND": "compatible"}, "OPENAI_BASE_URL is not set"),
+        ({"AWS_BEARER_TOKEN_BEDROCK": "x", "AWS_REGION": "nowhere"}, "AWS_REGION is 'nowhere'"),
+        ({"AZURE_OPENAI_API_KEY": "x"}, "AZURE_OPENAI_ENDPOINT is not set"),
+        (
+            {"AZURE_OPENAI_API_KEY": "x", "AZURE_OPENAI_ENDPOINT": "http://127.0.0.1:9"},
+            "name one here or in AZURE_OPENAI_DEPLOYMENT_NAME",
+        ),
     ],
 )
 async def test_a_backend_that_cannot_be_had_says_what_to_set(

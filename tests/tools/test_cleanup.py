@@ -158,13 +158,15 @@ async def test_hundreds_go_in_order_with_progress_and_a_short_text(hosted: House
 
 
 async def test_no_more_than_a_few_go_at_once(hosted: House, up: StatefulUpstream) -> None:
-    opened = asyncio.Event()
+    full, opened = asyncio.Event(), asyncio.Event()
     waiting = most = 0
 
     async def held(exchange: Exchange) -> None:
         nonlocal waiting, most
         waiting += 1
         most = max(most, waiting)
+        if waiting == AT_ONCE:
+            full.set()
         await opened.wait()
         waiting -= 1
         await reply({"deleted": True})(exchange)
@@ -174,7 +176,7 @@ async def test_no_more_than_a_few_go_at_once(hosted: House, up: StatefulUpstream
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(lambda: hosted.call("cleanup", all=True, confirm=True, kinds=["responses"], dry_run=False))
         with anyio.fail_after(20):
-            await up.arrived(AT_ONCE)
+            await full.wait()
         opened.set()
     assert most == AT_ONCE
     assert len(up.requests) == 3 * AT_ONCE

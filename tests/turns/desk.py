@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 
 from mcp_server.backends.profile import Profile
+from mcp_server.backends.responses.access import KeyAccess
 from mcp_server.backends.responses.backend import ResponsesBackend
 from mcp_server.backends.responses.profiles import OPENAI
 from mcp_server.model.job import Job
@@ -71,8 +72,7 @@ async def opened(path: Path, up: StatefulUpstream, profile: Profile = OPENAI) ->
     backend = ResponsesBackend(
         "openai",
         profile,
-        api_key="sk-test-0123456789",
-        base_url=up.base_url,
+        access=KeyAccess.to(up.base_url, "sk-test-0123456789"),
         model="gpt-5.6-sol",
         embedding_model=None,
         timeout_seconds=20,

@@ -282,7 +282,7 @@ async def test_a_parameter_the_backend_refuses_is_told_before_anything_is_admitt
     narrow = OPENAI.model_copy(update={"refused": frozenset({"truncation"}), "function_tools": False})
     async with stateful() as up, opened(tmp_path / "s.db", up, narrow) as desk:
         for params, words in (
-            ({"truncation": "auto"}, "'truncation'"),
+            ({"truncation": "auto"}, "options.truncation"),
             ({"tools": [{"type": "function", "name": "f"}]}, "function tools"),
             ({"tools": [{"type": "teleport"}]}, "'teleport'"),
         ):

@@ -128,7 +128,10 @@ async def test_a_job_that_waits_for_its_turn_is_stopped_without_a_word_upstream(
     assert len(desk.up.requests) == 1
 
 
-async def test_what_a_dead_process_was_to_stop_is_stopped_by_the_next(desk: Desk) -> None:
+@pytest.mark.parametrize("still", [True, False], ids=["as ever", "where none could begin by now"])
+async def test_what_a_dead_process_was_to_stop_is_stopped_by_the_next(desk: Desk, still: bool) -> None:
+    if not still:
+        await desk.turns._ground.backend.observed.note("background", False, "It was refused.")
     desk.up.on("POST", f"{ONE}/cancel", as_it_is(status="cancelled", usage=usage(3, 1)))
     job = await desk.left_behind(request=LONG, sent=True, response_id="resp_1")
     await desk.store.jobs.ask_cancel(SCOPE, job.id)

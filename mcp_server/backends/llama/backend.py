@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from mcp_server.backends.llama.faults import Crashed, Crowded, crashed_again, cr
 from mcp_server.backends.llama.lacking import Lacking
 from mcp_server.backends.llama.prompt import REFUSED, completion
 from mcp_server.backends.llama.weights import SMOLLM2
-from mcp_server.backends.profile import Profile
+from mcp_server.backends.profile import HARMLESS, Profile
 from mcp_server.errors import InvalidArgument
 from mcp_server.model.events import Activity, Event
 from mcp_server.model.request import Layout
@@ -37,7 +38,8 @@ PROFILE = Profile(
     function_tools=True,
     input_tokens=True,
     free=True,
-    refused=REFUSED,
+    refused=REFUSED | (HARMLESS - {"service_tier"}),
+    service_tiers=frozenset({"auto", "default"}),
 )
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("responses_mcp.llama")
@@ -100,6 +102,10 @@ class LlamaBackend(Lacking):
     async def models(self) -> list[str]:
         """The one model there is."""
         return [self._model]
+
+    async def catalogue(self) -> dict[str, date | None]:
+        """The one model there is; it stays."""
+        return {self._model: None}
 
     def body(self, layout: Layout) -> JsonObject:
         """The JSON that ``respond`` would send.

@@ -3,6 +3,8 @@
 from collections.abc import AsyncGenerator
 
 from mcp_server.backends.llama.faults import not_offered
+from mcp_server.backends.observed import Observed
+from mcp_server.backends.profile import Profile
 from mcp_server.backends.protocol import HostedStores
 from mcp_server.model.answer import Answer
 from mcp_server.model.events import Event
@@ -10,7 +12,25 @@ from mcp_server.model.request import Layout
 
 
 class Lacking:
-    """The methods of ``Backend`` behind flags that are not set; each raises ``UpstreamError``."""
+    """The methods of ``Backend`` behind flags that are not set; each raises ``UpstreamError``.
+
+    What others have to find out about a server is known of the engine.
+    """
+
+    profile = Profile()
+    address = "embedded"
+
+    def profile_for(self, model: str | None) -> Profile:  # noqa: ARG002 - there is only one
+        """The same with every model."""
+        return self.profile
+
+    @property
+    def observed(self) -> Observed:
+        """Nothing: it does what its profile says."""
+        return Observed(self.profile)
+
+    async def acquaint(self) -> None:
+        """It is known."""
 
     @property
     def stores(self) -> HostedStores:

@@ -38,7 +38,8 @@ def create_body(layout: Layout, profile: Profile) -> JsonObject:
         "previous_response_id": layout.previous_response_id,
         "conversation": layout.conversation,
         "prompt_cache_key": layout.cache_key or layout.params.get("prompt_cache_key"),
-        "text": _text(layout),
+        "text": _text(layout, profile),
+        "response_format": _response_format(layout, profile),
         "store": _store(layout, profile),
         "background": layout.background or None,
         "stream": not _windowed(layout),
@@ -56,16 +57,27 @@ def compact_body(layout: Layout, profile: Profile) -> JsonObject:
     return {name: value for name, value in create_body(layout, profile).items() if name in _COMPACTED}
 
 
-def _text(layout: Layout) -> JsonObject | None:
+def _text(layout: Layout, profile: Profile) -> JsonObject | None:
     text: JsonObject = dict(layout.params.get("text") or {})
-    if layout.json_schema is not None:
-        text["format"] = {
-            "type": "json_schema",
-            "name": layout.schema_name,
-            "schema": layout.json_schema,
-            "strict": layout.strict,
-        }
+    if profile.schema_in != "text":
+        text.pop("format", None)
+    elif layout.json_schema is not None:
+        text["format"] = {"type": "json_schema", **_schema(layout)}
     return text or None
+
+
+def _response_format(layout: Layout, profile: Profile) -> JsonObject | None:
+    """Where the answer's form stands for a server that reads it as its other endpoint does."""
+    if profile.schema_in != "response_format":
+        return None
+    if layout.json_schema is not None:
+        return {"type": "json_schema", "json_schema": _schema(layout)}
+    text: JsonObject = layout.params.get("text") or {}
+    return text.get("format")
+
+
+def _schema(layout: Layout) -> JsonObject:
+    return {"name": layout.schema_name, "schema": layout.json_schema, "strict": layout.strict}
 
 
 def _windowed(layout: Layout) -> bool:
@@ -75,8 +87,6 @@ def _windowed(layout: Layout) -> bool:
 
 
 def _store(layout: Layout, profile: Profile) -> bool | None:
-    # The API refuses background without store. A server that keeps nothing may refuse store=true, and none refuses
-    # to be told to keep nothing.
     if layout.background:
-        return True
-    return layout.store if profile.stored or not layout.store else None
+        return True  # The API refuses background without store.
+    return layout.store if profile.takes("store") else None

@@ -5,32 +5,31 @@ model takes any shape for a response, and a retry after a lost answer can pay tw
 request needs it, in a thread, because that takes most of a second.
 """
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
 
+from mcp_server.backends.observed import Observed
 from mcp_server.backends.responses import faults
-from mcp_server.backends.responses.quoting import quoted
+from mcp_server.backends.responses.access import Access
+from mcp_server.backends.responses.border import Border
 from mcp_server.backends.responses.retries import Retries
+from mcp_server.backends.responses.routes import Routes
 from mcp_server.errors import UpstreamError
 from mcp_server.model.value import JsonObject
-from mcp_server.settings import is_openai
 
 if TYPE_CHECKING:
     import httpx2
     from openai import AsyncOpenAI, AsyncStream
 
-OPENAI_URL = "https://api.openai.com/v1"
 CONNECT_SECONDS = 5.0
 
-logger = logging.getLogger(__name__)
-
 T = TypeVar("T")
+Send = Callable[["AsyncOpenAI", str], Awaitable[T]]
 
 
 @dataclass(frozen=True)
@@ -51,10 +50,14 @@ def path(*parts: str) -> str:
 class Connection:
     """A lazily made client of one server. ``timeout_seconds`` is the longest silence of one request."""
 
-    def __init__(self, *, api_key: str, base_url: str | None, timeout_seconds: float, retries: Retries) -> None:
+    def __init__(
+        self, *, access: Access, timeout_seconds: float, retries: Retries, observed: Observed | None = None
+    ) -> None:
+        self.base_url = access.base_url
+        self.secrets = access.secrets
         self.timeout_seconds = timeout_seconds
-        self._api_key = api_key
-        self._base_url = base_url or OPENAI_URL
+        self._access = access
+        self._routes = Routes(access, observed)
         self._retries = retries
         self._client: AsyncOpenAI | None = None
         self._making = anyio.Lock()
@@ -72,7 +75,7 @@ class Connection:
         try:
             await self.request("delete", url, repeatable=True, **more)
         except UpstreamError as fault:
-            if fault.kind == "not_found":
+            if fault.kind == "not_found" and not fault.missing:
                 return False
             raise
         return True
@@ -80,26 +83,15 @@ class Connection:
     async def request(self, method: str, url: str, *, repeatable: bool, **arguments: Any) -> Reply:
         """Send one request and read its answer, an object or nothing.
 
-        Raises ``UpstreamError``.
+        Raises ``UpstreamError``, of the kind ``auth`` also when there are no credentials to send.
         """
-
-        async def send(client: "AsyncOpenAI") -> "httpx2.Response":
-            import httpx2  # noqa: PLC0415 - off the start-up path
-
-            return await getattr(client, method)(url, cast_to=httpx2.Response, **arguments)
-
-        response, attempts = await self._tried(send, repeatable=repeatable)
-        return Reply(_json_object(response, attempts, repeatable=repeatable), response.headers, attempts)
+        response, attempts = await self._response(method, url, repeatable=repeatable, **arguments)
+        body = faults.object_in(response, attempts=attempts, repeatable=repeatable, secrets=self.secrets)
+        return Reply(body, response.headers, attempts)
 
     async def content(self, url: str) -> bytes:
         """Read something that is not JSON; tried again after any failure that may pass."""
-
-        async def send(client: "AsyncOpenAI") -> "httpx2.Response":
-            import httpx2  # noqa: PLC0415 - off the start-up path
-
-            return await client.get(url, cast_to=httpx2.Response)
-
-        response, _ = await self._tried(send, repeatable=True)
+        response, _ = await self._response("get", url, repeatable=True)
         return response.content
 
     async def stream(self, url: str, body: JsonObject, *, attempts: int = 0) -> "tuple[AsyncStream[object], int]":
@@ -113,17 +105,6 @@ class Connection:
         """Read a stream again that a request opened before; like ``stream``, but it creates nothing."""
         return await self._open("get", url, repeatable=True, options={"params": params})
 
-    async def _open(
-        self, method: str, url: str, *, repeatable: bool, attempts: int = 0, **arguments: Any
-    ) -> "tuple[AsyncStream[object], int]":
-        async def send(client: "AsyncOpenAI") -> "AsyncStream[object]":
-            from openai import AsyncStream  # noqa: PLC0415 - off the start-up path
-
-            asked = getattr(client, method)
-            return await asked(url, cast_to=object, stream=True, stream_cls=AsyncStream[object], **arguments)
-
-        return await self._tried(send, repeatable=repeatable, attempts=attempts)
-
     async def ready(self) -> None:
         """Make the client now, so that the next request leaves at once."""
         await self._made()
@@ -133,17 +114,67 @@ class Connection:
         if self._client is not None:
             await self._client.close()
 
-    async def _tried(
-        self, send: "Callable[[AsyncOpenAI], Awaitable[T]]", *, repeatable: bool, attempts: int = 0
+    async def _response(
+        self, method: str, url: str, *, repeatable: bool, **arguments: Any
+    ) -> "tuple[httpx2.Response, int]":
+        async def send(client: "AsyncOpenAI", url: str) -> "httpx2.Response":
+            import httpx2  # noqa: PLC0415 - off the start-up path
+
+            return await getattr(client, method)(url, cast_to=httpx2.Response, **arguments)
+
+        return await self._sent(send, url, arguments, repeatable=repeatable)
+
+    async def _open(
+        self, method: str, url: str, *, repeatable: bool, attempts: int = 0, **arguments: Any
+    ) -> "tuple[AsyncStream[object], int]":
+        async def send(client: "AsyncOpenAI", url: str) -> "AsyncStream[object]":
+            from openai import AsyncStream  # noqa: PLC0415 - off the start-up path
+
+            asked = getattr(client, method)
+            return await asked(url, cast_to=object, stream=True, stream_cls=AsyncStream[object], **arguments)
+
+        return await self._sent(send, url, arguments, repeatable=repeatable, attempts=attempts)
+
+    async def _sent(
+        self, send: Send[T], url: str, arguments: JsonObject, *, repeatable: bool, attempts: int = 0
     ) -> tuple[T, int]:
-        client = await self._made()
+        model = arguments.get("body", {}).get("model")
+        *likely, last = self._routes.order(model)
+        refusal: UpstreamError | None = None
+        for base in likely:
+            try:
+                return await self._tried(send, base + url, repeatable=repeatable, attempts=attempts)
+            except UpstreamError as fault:
+                if not self._routes.elsewhere(fault, model):
+                    raise
+                refusal, attempts = fault, fault.attempts
+        done = await self._tried(send, last + url, repeatable=repeatable, attempts=attempts)
+        if refusal:
+            await self._routes.learn(last, model, refusal.message)
+        return done
+
+    async def _tried(self, send: Send[T], url: str, *, repeatable: bool, attempts: int) -> tuple[T, int]:
         while True:
             attempts += 1
             try:
+                client = await self._made()
                 with anyio.fail_after(self.timeout_seconds):
-                    return await send(client), attempts
+                    return await send(client, url), attempts
+            except UpstreamError as refusal:  # the border's, or for want of credentials
+                refusal.attempts += attempts - 1
+                raise
             except faults.foreign() as error:
-                fault = faults.translated(error, attempts=attempts, repeatable=repeatable, secrets=[self._api_key])
+                refusal = error.__cause__
+                if isinstance(refusal, UpstreamError):  # for want of credentials, through the SDK's signer
+                    refusal.attempts += attempts - 1
+                    raise refusal from None
+                fault = faults.translated(
+                    error,
+                    attempts=attempts,
+                    repeatable=repeatable,
+                    secrets=self.secrets,
+                    key_name=self._access.key_name,
+                )
                 pause = self._retries.pause(fault, faults.headers_of(error), repeatable=repeatable)
                 if pause is None:
                     raise fault from error
@@ -160,47 +191,11 @@ class Connection:
 
         # Silence is timed here and not by the HTTP client, whose clock starts anew with every byte.
         timeout = httpx2.Timeout(None, connect=min(CONNECT_SECONDS, self.timeout_seconds))
-        hooks = [] if is_openai(self._base_url) else [_keep_to_yourself]
+        border = Border(self._access)
+        hooks = {"request": [border.leave], "response": [border.turn]}
         return openai.AsyncOpenAI(
-            # A server without keys still needs the header, and an empty key would let the SDK look for another one.
-            api_key=self._api_key or "unused",
-            base_url=self._base_url,
+            **self._access.options(),
             max_retries=0,
-            default_headers={"Authorization": f"Bearer {self._api_key or 'unused'}"},
-            http_client=openai.DefaultAsyncHttpxClient(timeout=timeout, event_hooks={"request": hooks}),
+            http_client=openai.DefaultAsyncHttpxClient(timeout=timeout, event_hooks=hooks),
             timeout=timeout,
         )
-
-
-_SENT_TO_ANYBODY = ("accept", "authorization", "connection", "content-", "host", "transfer-encoding", "user-agent")
-_SENT_BY_US = ("openai-beta", "x-stainless-")
-
-
-async def _keep_to_yourself(request: "httpx2.Request") -> None:
-    # The SDK adds OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS to whatever server it talks to.
-    for name in list(request.headers):
-        if not name.startswith(_SENT_TO_ANYBODY + _SENT_BY_US):
-            del request.headers[name]
-
-
-def _json_object(response: "httpx2.Response", attempts: int, *, repeatable: bool) -> JsonObject:
-    if not response.content:
-        return {}
-    try:
-        body: object = response.json()
-    except ValueError as error:
-        what = "a web page" if "html" in response.headers.get("content-type", "") else "something that is not JSON"
-        raise _bad(what, response, attempts, repeatable=repeatable) from error
-    if not isinstance(body, dict):
-        raise _bad("JSON of another shape", response, attempts, repeatable=repeatable)
-    return cast("JsonObject", body)
-
-
-def _bad(what: str, response: "httpx2.Response", attempts: int, *, repeatable: bool) -> UpstreamError:
-    logger.warning("%s: %s", what, quoted(response.text[:200]))
-    return faults.bad_response(
-        what,
-        attempts=attempts,
-        request_id=response.headers.get("x-request-id"),
-        outcome="failed" if repeatable else "unknown",
-    )

@@ -1,23 +1,27 @@
 """What went wrong upstream, said once: foreign errors become ``UpstreamError`` here and nowhere else.
 
-What an error means stands in ``verdicts``. A request may be ``repeatable`` (it creates nothing): then nothing is ever
-unknown about it. Words of the upstream are quoted only where they tell the caller what to change.
+How a body is read stands in ``envelope``, what an error means in ``verdicts``. A request may be ``repeatable`` (it
+creates nothing): then nothing is ever unknown about it. Words of the upstream are quoted only where they tell the
+caller what to change.
 """
 
-import json
+import logging
 import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from mcp_server.backends.responses import verdicts
-from mcp_server.backends.responses.quoting import quoted
+from mcp_server.backends.responses import envelope, verdicts
+from mcp_server.backends.responses.quoting import plain, quoted
 from mcp_server.backends.responses.retries import wished_pause
 from mcp_server.errors import UpstreamError
 from mcp_server.model.answer import Failure, Outcome
 from mcp_server.model.value import JsonObject
 
 if TYPE_CHECKING:
+    import httpx2
     import openai
+
+logger = logging.getLogger(__name__)
 
 _OF_STREAMING = re.compile(r"\bstream", re.IGNORECASE)
 
@@ -31,35 +35,43 @@ def foreign() -> tuple[type[Exception], ...]:
 
 
 def translated(
-    error: Exception, *, attempts: int, repeatable: bool = False, secrets: Collection[str] = ()
+    error: Exception,
+    *,
+    attempts: int,
+    repeatable: bool = False,
+    secrets: Collection[str] = (),
+    key_name: str = "the key",
 ) -> UpstreamError:
-    """One of ``foreign()`` as ours. ``secrets`` never appear in the message."""
+    """One of ``foreign()`` as ours. ``secrets`` never appear in the message; ``key_name`` is what to call the key."""
     import openai  # noqa: PLC0415 - off the start-up path
 
     if isinstance(error, openai.APIStatusError):
-        fault = _status_error(error, attempts, secrets)
+        fault = _status_error(error, attempts, secrets, key_name)
     elif isinstance(error, openai.APIError) and not isinstance(error, openai.APIConnectionError):
-        fault = stream_error(cast("object", error.body), attempts=attempts)
+        fault = stream_error(cast("object", error.body), attempts=attempts, secrets=secrets)
     elif isinstance(error, ValueError) and not isinstance(error, UnicodeEncodeError):
         fault = bad_response("something that is not JSON", attempts=attempts)
     else:
         fault = _fault(_of_transport(error), attempts=attempts)
-    if repeatable and fault.outcome == "unknown":
-        fault.outcome, fault.retryable = "failed", True
-    return fault
+    return _settled(fault, repeatable=repeatable)
 
 
 def bad_response(
-    what: str, *, attempts: int, request_id: str | None = None, outcome: Outcome = "unknown"
+    what: str,
+    *,
+    attempts: int,
+    request_id: str | None = None,
+    outcome: Outcome = "unknown",
+    missing: bool = False,
 ) -> UpstreamError:
-    """An answer with HTTP 200 that is none: malformed, a web page, another shape."""
+    """An answer with HTTP 200 that is none: malformed, a web page (then the endpoint is ``missing``), another shape."""
     verdict = verdicts.Verdict(
         "bad_upstream_response",
         f"The upstream answered with {what}",
         "check that the base URL is that of a Responses API",
         outcome=outcome,
     )
-    return _fault(verdict, attempts=attempts, request_id=request_id)
+    return _fault(verdict, attempts=attempts, request_id=request_id, missing=missing)
 
 
 def broke_off(characters: int, *, attempts: int) -> UpstreamError:
@@ -67,18 +79,17 @@ def broke_off(characters: int, *, attempts: int) -> UpstreamError:
     return _fault(verdicts.LOST, detail=f" after {characters} characters", attempts=attempts)
 
 
-def stream_error(body: object, *, attempts: int) -> UpstreamError:
+def stream_error(body: object, *, attempts: int, secrets: Collection[str] = ()) -> UpstreamError:
     """An ``error`` event of a stream, flat or nested."""
-    code, message, param = _details(body)
-    verdict = _without_status(code, body)
-    return _fault(verdict, words=message, detail=_named(code), attempts=attempts, param=param)
+    said = envelope.read(body)
+    return _fault(_without_status(said), said, detail=_named(said, secrets), attempts=attempts, secrets=secrets)
 
 
-def failed_response(error: JsonObject, attempts: int) -> Failure:
+def failed_response(error: JsonObject, attempts: int, secrets: Collection[str] = ()) -> Failure:
     """The ``error`` of a response whose status is failed."""
-    code, message, _ = _details(error)
-    verdict = _without_status(code, error)._replace(quotes=True)
-    return _fault(verdict, words=message, detail=_named(code), attempts=attempts).failure()
+    said = envelope.read(error)
+    verdict = _without_status(said)._replace(quotes=True)
+    return _fault(verdict, said, detail=_named(said, secrets), attempts=attempts, secrets=secrets).failure()
 
 
 def refuses_streaming(fault: UpstreamError) -> bool:
@@ -97,41 +108,86 @@ def headers_of(error: Exception) -> Mapping[str, str]:
     return error.response.headers if isinstance(error, openai.APIStatusError) else {}
 
 
-def _status_error(error: "openai.APIStatusError", attempts: int, secrets: Collection[str]) -> UpstreamError:
-    status = error.status_code
-    code, message, param = _details(_json(error.response.text))
-    verdict = _of_status(status, code, message)
-    wish = wished_pause(error.response.headers) if verdict.retryable else None
+def object_in(
+    response: "httpx2.Response", *, attempts: int, repeatable: bool = False, secrets: Collection[str] = ()
+) -> JsonObject:
+    """The JSON object that an answer with HTTP 200 brings; an empty one for no content.
+
+    Raises ``UpstreamError`` for anything else, and for an error in disguise: LM Studio and AWS answer so where they do
+    not have the endpoint, OpenRouter when its provider failed.
+    """
+    if not response.content:
+        return {}
+    request_id = envelope.request_id(response.headers)
+    body = envelope.parsed(response.text)
+    if isinstance(body, dict):
+        found = cast("JsonObject", body)
+        if "id" in found or not (found.get("error") or "Output" in found):
+            return found
+        said = envelope.read(found)
+        verdict = _told(200, said) or _without_status(said)
+        missing = verdict is verdicts.NO_ENDPOINT
+        fault = _fault(verdict, said, attempts=attempts, request_id=request_id, secrets=secrets, missing=missing)
+        raise _settled(fault, repeatable=repeatable)
+    page = "html" in response.headers.get("content-type", "")
+    what = "JSON of another shape" if body is not None else "a web page" if page else "something that is not JSON"
+    logger.warning("%s: %s", what, quoted(response.text[:200], secrets))
+    outcome = "failed" if repeatable else "unknown"
+    raise bad_response(what, attempts=attempts, request_id=request_id, outcome=outcome, missing=page)
+
+
+def _status_error(
+    error: "openai.APIStatusError", attempts: int, secrets: Collection[str], key_name: str
+) -> UpstreamError:
+    status, headers = error.status_code, error.response.headers
+    said = envelope.read(envelope.parsed(error.response.text), headers)
+    verdict = _of_status(status, said)
+    wish = wished_pause(headers) if verdict.retryable else None
     wait = "" if wish is None else f" and asks to wait {wish:g} s"
     return _fault(
-        verdict,
-        words=message if status in verdicts.QUOTED_STATUSES else None,
+        verdict if status in verdicts.QUOTED_STATUSES else verdict._replace(quotes=False),
+        said,
         detail=f" (HTTP {status}){wait}",
         attempts=attempts,
         http_status=status,
-        request_id=error.request_id,
-        param=param,
+        request_id=envelope.request_id(headers),
         retry_after=wish,
         secrets=secrets,
+        key_name=key_name,
+        missing=verdict in {verdicts.NO_ENDPOINT, verdicts.NO_METHOD, verdicts.NOT_BUILT},
     )
 
 
-def _of_status(status: int, code: str | None, message: str) -> verdicts.Verdict:
-    if code in verdicts.BY_CODE:
-        return verdicts.BY_CODE[code]
-    # Servers that came before the codes, and gateways that drop them, say it in words alone.
-    if status in {400, 404} and message.startswith("Previous response"):
-        return verdicts.NO_PREVIOUS
-    if status == 400 and "maximum context length" in message:
-        return verdicts.CONTEXT
+def _of_status(status: int, said: envelope.Said) -> verdicts.Verdict:
+    if told := _told(status, said):
+        return told
+    if status == 404 and not (said.message or said.names):
+        return verdicts.NO_ENDPOINT  # a web page, Go's plain text, nothing: no API said that an id is unknown
+    return _of_number(status)
+
+
+def _of_number(status: int) -> verdicts.Verdict:
     return verdicts.BY_STATUS.get(status) or (verdicts.DOWN if status >= 500 else verdicts.INVALID)
 
 
-def _without_status(code: str | None, body: object) -> verdicts.Verdict:
-    if code in verdicts.WITHOUT_STATUS:
-        return verdicts.WITHOUT_STATUS[code]
-    about_input = isinstance(body, dict) and cast("JsonObject", body).get("type") == "invalid_request_error"
-    return verdicts.INVALID if about_input or (code or "").startswith(verdicts.ABOUT_INPUT) else verdicts.DOWN
+def _told(status: int, said: envelope.Said) -> verdicts.Verdict | None:
+    """What the body alone tells, if it does."""
+    named = (verdicts.BY_CODE[name] for name in said.names if name in verdicts.BY_CODE)
+    worded = (
+        verdict for statuses, words, verdict in verdicts.BY_WORDS if status in statuses and words.search(said.message)
+    )
+    return next(named, None) or next(worded, None)
+
+
+def _without_status(said: envelope.Said) -> verdicts.Verdict:
+    for name in said.names:
+        if name in verdicts.WITHOUT_STATUS:
+            return verdicts.WITHOUT_STATUS[name]
+        if re.fullmatch(r"[45]\d\d", name):
+            return _of_number(int(name))
+        if name.startswith(verdicts.ABOUT_INPUT):
+            return verdicts.INVALID
+    return verdicts.DOWN
 
 
 def _of_transport(error: Exception) -> verdicts.Verdict:
@@ -149,56 +205,33 @@ def _of_transport(error: Exception) -> verdicts.Verdict:
 
 def _fault(
     verdict: verdicts.Verdict,
+    said: envelope.Said = envelope.Said(),
     *,
     attempts: int,
-    words: str | None = None,
     detail: str = "",
     secrets: Collection[str] = (),
+    key_name: str = "the key",
+    request_id: str | None = None,
     **more: Any,
 ) -> UpstreamError:
-    said = f': it said "{quoted(words, secrets)}"' if words and verdict.quotes else ""
+    words = f': it said "{quoted(said.message, secrets)}"' if said.message and verdict.quotes else ""
     return UpstreamError(
-        f"{verdict.happened}{detail}{said}; {verdict.advice}.",
+        f"{verdict.happened}{detail}{words}; {verdict.advice.replace('{key}', key_name)}.",
         kind=verdict.kind,
         retryable=verdict.retryable,
         outcome=verdict.outcome,
         attempts=attempts,
+        param=said.param,
+        request_id=request_id and plain(request_id, secrets),
         **more,
     )
 
 
-def _named(code: str | None) -> str:
-    return f" ({quoted(code)})" if code else ""
+def _settled(fault: UpstreamError, *, repeatable: bool) -> UpstreamError:
+    if repeatable and fault.outcome == "unknown":
+        fault.outcome, fault.retryable = "failed", True
+    return fault
 
 
-def _json(text: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
-
-
-def _details(body: object) -> tuple[str | None, str, str | None]:
-    """Code, message and parameter of an error body; every server wraps them in its own way."""
-    if not isinstance(body, dict):
-        return None, "", None
-    outer = cast("JsonObject", body)
-    inner = outer.get("error")
-    if isinstance(inner, str):
-        return None, inner, None
-    fields: JsonObject = cast("JsonObject", inner) if isinstance(inner, dict) else outer
-    code, param = fields.get("code") or fields.get("type"), fields.get("param")
-    message = fields.get("message") or _detail(fields.get("detail"))
-    return (
-        None if code is None else str(code),
-        message if isinstance(message, str) else "",
-        param if isinstance(param, str) else None,
-    )
-
-
-def _detail(detail: object) -> str:
-    # FastAPI: a sentence, or a list of {loc, msg}.
-    if not isinstance(detail, list):
-        return detail if isinstance(detail, str) else ""
-    found = [cast("JsonObject", item) for item in cast("list[object]", detail) if isinstance(item, dict)]
-    return "; ".join(f"{'.'.join(map(str, item.get('loc') or ()))}: {item.get('msg')}" for item in found)
+def _named(said: envelope.Said, secrets: Collection[str]) -> str:
+    return f" ({quoted(said.names[0], secrets)})" if said.names else ""

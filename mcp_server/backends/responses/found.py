@@ -24,13 +24,15 @@ def found(items: Sequence[JsonObject]) -> Found | None:
 
 def passage(result: JsonObject, text: str | None) -> Passage:
     """One search result; a score outside 0 to 1 is moved to the nearer end."""
-    score = result.get("score")
+    score, attributes = result.get("score"), mapping(result.get("attributes"))
+    ids = [string(result.get("file_id")) or "", string(attributes.get("file_id")) or ""]
     return Passage(
-        file_id=string(result.get("file_id")) or "",
+        # Some servers number their documents anew, and keep the file's own id among the attributes.
+        file_id=next((one for one in ids if one.startswith("file")), ids[0]),
         filename=string(result.get("filename")) or "",
         score=min(1.0, max(0.0, score)) if isinstance(score, int | float) else 0.0,
         text=text or "",
-        attributes=mapping(result.get("attributes")),
+        attributes=attributes,
     )
 
 

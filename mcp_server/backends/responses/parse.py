@@ -1,6 +1,6 @@
 """From one response object to an ``Answer``, read as plain JSON: the SDK's models accept any shape, we do not."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import cast, get_args
 
 from mcp_server.backends.artifacts import artifacts, lost
@@ -16,8 +16,12 @@ from mcp_server.model.value import JsonObject
 _STATUSES: dict[str, Status] = {status: status for status in get_args(Status) if status != "unknown"}
 
 
-def parse_answer(response: object, *, attempts: int = 1, poll_after: float | None = None) -> Answer:
+def parse_answer(
+    response: object, *, attempts: int = 1, poll_after: float | None = None, secrets: Collection[str] = ()
+) -> Answer:
     """The answer that a response object holds, as far as it came. ``poll_after`` is in seconds.
+
+    ``secrets`` never appear in what is told of a failure.
 
     Raises ``UpstreamError`` of kind ``bad_upstream_response`` when it is not a response: no id, a status nobody knows,
     an output that is no list.
@@ -50,7 +54,7 @@ def parse_answer(response: object, *, attempts: int = 1, poll_after: float | Non
         steps=[] if ended else steps_of(items),
         poll_after_seconds=None if ended else poll_after,
         cache_key=string(body.get("prompt_cache_key")),
-        failure=faults.failed_response(mapping(body.get("error")), attempts) if status == "failed" else None,
+        failure=faults.failed_response(mapping(body.get("error")), attempts, secrets) if status == "failed" else None,
         warnings=lost(items, made),
         attempts=attempts,
     )

@@ -1,8 +1,8 @@
 """When a request may be sent again: only after an answer that proves that no work was done.
 
-That is 429 (but not an empty account) and 503, and a connection that never stood. After a timeout, a reset or a 500
-nobody knows what was done and billed, so a request that creates something is never repeated then; one that creates
-nothing is.
+That is 429 and 503, OpenRouter's 402 for too much at once (none of them when the account is empty), and a connection
+that never stood. After a timeout, a reset or a 500 nobody knows what was done and billed, so a request that creates
+something is never repeated then; one that creates nothing is.
 """
 
 import math
@@ -21,6 +21,9 @@ LONGEST_WISH = 20.0
 SHORTEST_POLL = 0.1
 LONGEST_POLL = 300.0
 """Seconds; what an upstream wishes outside of them is moved to the nearer end."""
+
+_AT_THE_DOOR = frozenset({402, 429, 503})
+"""Statuses of requests that were turned away before any work."""
 
 _REPEATABLE = frozenset({"rate_limited", "upstream_unavailable", "connect", "connection_lost", "conflict"})
 
@@ -46,7 +49,7 @@ class Retries:
 
 def proves_no_work(fault: UpstreamError) -> bool:
     """True when the failed request cannot have created or cost anything."""
-    return fault.kind in {"rate_limited", "connect"} or fault.http_status == 503
+    return fault.kind == "connect" or fault.http_status in _AT_THE_DOOR
 
 
 def wished_pause(headers: Mapping[str, str]) -> float | None:

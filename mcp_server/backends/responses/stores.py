@@ -8,6 +8,8 @@ import anyio
 from mcp_server.backends.protocol import Attachment
 from mcp_server.backends.responses import faults
 from mcp_server.backends.responses.connection import Connection, Reply, path
+from mcp_server.backends.responses.found import passage
+from mcp_server.backends.responses.learning import Learning
 from mcp_server.backends.responses.parse import mapping, objects, string
 from mcp_server.backends.responses.quoting import quoted
 from mcp_server.errors import UpstreamError
@@ -22,14 +24,16 @@ LONGEST_POLL_SECONDS = 10.0
 class ResponsesStores:
     """``HostedStores`` on ``vector_stores.*``. ``patience_seconds`` is how long a file may take to be indexed."""
 
-    def __init__(self, connection: Connection, *, patience_seconds: float) -> None:
+    def __init__(self, connection: Connection, learning: Learning, *, patience_seconds: float) -> None:
         self._connection = connection
+        self._learning = learning
         self._patience_seconds = patience_seconds
 
     async def create(self, name: str, *, expires_days: int | None = None) -> str:
         """Make an empty store, forgotten after so many days without use; returns its id."""
         body: JsonObject = {"name": name} if expires_days is None else {"name": name, **_expiry(expires_days)}
-        return made_id(await self._connection.post("/vector_stores", body, repeatable=False, **_BETA))
+        async with self._learning.needs("vector_stores"):
+            return made_id(await self._connection.post("/vector_stores", body, repeatable=False, **_BETA))
 
     async def expire(self, store_id: str, days: int) -> None:
         """Change after how many days without use it is forgotten."""
@@ -82,12 +86,13 @@ class ResponsesStores:
         """Search. Returns the passages, best first, and the queries that were really searched."""
         query = queries[0] if len(queries) == 1 else list(queries)
         search = path("vector_stores", store_id, "search")
-        reply = await self._connection.post(search, {**options, "query": query}, repeatable=True, **_BETA)
+        async with self._learning.needs("vector_stores"):
+            reply = await self._connection.post(search, {**options, "query": query}, repeatable=True, **_BETA)
         if not isinstance(reply.body.get("data"), list):
             raise faults.bad_response("search results of another shape", attempts=reply.attempts, outcome="failed")
         searched = reply.body.get("search_query")
         asked = [searched] if isinstance(searched, str) else searched
-        return [_passage(found) for found in objects(reply.body["data"])], list(asked or queries)
+        return [_passage(one) for one in objects(reply.body["data"])], list(asked or queries)
 
     async def delete(self, store_id: str) -> bool:
         """Delete the store; False when it was already gone."""
@@ -136,12 +141,5 @@ def _pause(reply: Reply) -> float:
         return POLL_SECONDS
 
 
-def _passage(found: JsonObject) -> Passage:
-    score = found.get("score")
-    return Passage(
-        file_id=string(found.get("file_id")) or "",
-        filename=string(found.get("filename")) or "",
-        score=min(1.0, max(0.0, score)) if isinstance(score, int | float) else 0.0,
-        text="\n".join(string(part.get("text")) or "" for part in objects(found.get("content"))),
-        attributes=mapping(found.get("attributes")),
-    )
+def _passage(result: JsonObject) -> Passage:
+    return passage(result, "\n".join(string(part.get("text")) or "" for part in objects(result.get("content"))))

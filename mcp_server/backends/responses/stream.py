@@ -5,14 +5,16 @@ upstream sends a response object instead of a stream, it has ended, or it was ac
 to.
 """
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterator
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
 import anyio
 
 from mcp_server.backends.responses import faults
+from mcp_server.backends.responses.echo import Echo
 from mcp_server.backends.responses.parse import parse_answer
+from mcp_server.backends.responses.quoting import quoted
 from mcp_server.backends.responses.retries import poll_after
 from mcp_server.backends.responses.shape import mapping, objects, string
 from mcp_server.backends.responses.steps import step_of
@@ -105,7 +107,7 @@ async def _raw_events(
         except StopAsyncIteration:
             return
         except faults.foreign() as error:
-            fault = faults.translated(error, attempts=reader.attempts)
+            fault = faults.translated(error, attempts=reader.attempts, secrets=reader.secrets)
             if fault.kind == "connection_lost":
                 fault = faults.broke_off(reader.characters, attempts=reader.attempts)
             raise fault from error
@@ -123,24 +125,36 @@ async def _read_whole(stream: "AsyncStream[object]", reader: "Reader", silence_s
     try:
         with anyio.fail_after(silence_seconds):
             await stream.response.aread()
-        return reader.read_whole(stream.response.json(), poll_after(stream.response.headers))
+        body = faults.object_in(stream.response, attempts=reader.attempts, secrets=reader.secrets)
+        return reader.read_whole(body, poll_after(stream.response.headers))
     except faults.foreign() as error:
-        raise faults.translated(error, attempts=reader.attempts) from error
+        raise faults.translated(error, attempts=reader.attempts, secrets=reader.secrets) from error
 
 
 class Reader:
     """Reads the raw events of one response, in order, ``attempts`` being how many requests it took to get them.
 
     ``known`` says that the response's id is known, ``partial`` that what came first is not in this stream. ``ended``
-    is true after the terminal event, ``characters`` counts the text.
+    is true after the terminal event, ``characters`` counts the text. ``echo`` knows what was sent, where the server is
+    one that has to be watched; ``secrets`` never appear in an error.
     """
 
-    def __init__(self, attempts: int, *, known: bool = False, partial: bool = False) -> None:
+    def __init__(
+        self,
+        attempts: int,
+        *,
+        known: bool = False,
+        partial: bool = False,
+        echo: Echo | None = None,
+        secrets: Collection[str] = (),
+    ) -> None:
         self.attempts = attempts
+        self.secrets = secrets
         self.characters = 0
         self.ended = False
         self._known = known
         self._partial = partial
+        self._echo = echo
         self._thought = partial
         self._gap = ""
         self._queued = False
@@ -151,8 +165,10 @@ class Reader:
         """Our events for a raw one: none, one or several. Raises ``UpstreamError`` for an error event."""
         kind = string(raw.get("type")) or ""
         if kind == "error":
-            raise faults.stream_error(raw, attempts=self.attempts)
+            raise faults.stream_error(raw, attempts=self.attempts, secrets=self.secrets)
         response = mapping(raw.get("response"))
+        if self._echo and response and kind not in TERMINAL:
+            self._echo.look(response)
         yield from self._announce(response.get("id"))
         # Before its cursor: a last event that is of no use is no place to read on from.
         answer = self._answer(TERMINAL[kind], response) if kind in TERMINAL else None
@@ -168,8 +184,8 @@ class Reader:
 
         Some servers ignore ``stream`` and answer when the response is there; what cannot be streamed is only accepted.
         """
-        answer = parse_answer(response, attempts=self.attempts, poll_after=wish)
-        return iter([*self._announce(answer.response_id), _last(answer)])
+        answer = parse_answer(response, attempts=self.attempts, poll_after=wish, secrets=self.secrets)
+        return iter([*self._announce(answer.response_id), _last(self._warned(answer, mapping(response)))])
 
     def _announce(self, response_id: object) -> Iterator[Event]:
         # Normally with response.created; compatible servers begin with whatever they like.
@@ -224,10 +240,14 @@ class Reader:
         whole = {"status": status, **response}
         if whole.get("output") is None or output:
             whole["output"] = output
-        answer = parse_answer(whole, attempts=self.attempts)
+        answer = parse_answer(whole, attempts=self.attempts, secrets=self.secrets)
         if answer.status not in ENDED:
             raise faults.bad_response("a response that ended without an end", attempts=self.attempts)
-        return answer
+        return self._warned(answer, response)
+
+    def _warned(self, answer: Answer, response: JsonObject) -> Answer:
+        ignored = [quoted(one, self.secrets) for one in self._echo.ignored(response)] if self._echo else []
+        return answer.model_copy(update={"warnings": [*answer.warnings, *ignored]}) if ignored else answer
 
 
 def _last(answer: Answer) -> Event:
