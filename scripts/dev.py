@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,11 +22,14 @@ VENV = ROOT / ".venv"
 HOSTS = ROOT / "tests" / "hosts"
 BIN = VENV / ("Scripts" if sys.platform == "win32" else "bin")
 PYTHON = BIN / "python"
-LOCKS = {"demo": [], "dev": ["--extra", "documents", "--group", "dev"]}
+LOCKS = {"demo": [], "dev": ["--extra", "documents", "--extra", "azure", "--extra", "bedrock", "--group", "dev"]}
 """Each lock file in ``requirements/``, and what it holds beyond the package, its ``local`` extra and its build."""
+LOCKED_SERVERS = ROOT / "requirements" / "real"
+REAL = ROOT / ".venv-real"
+"""Where ``real`` installs other people's servers: each file of ``requirements/real`` in an environment of its own."""
 BUILD = ["hatchling", "editables"]
 """What installing the project itself needs; it runs without build isolation, so that nothing comes unlocked."""
-HEADER = "# Written by `python3 scripts/dev.py lock`. For CPython 3.11 and newer on Linux, macOS and Windows.\n"
+HEADER = "# Written by `python3 scripts/dev.py lock`. For CPython {python} and newer on Linux, macOS and Windows.\n"
 LOCKER = "uv==0.13.9"
 """Resolves for every platform at once; pip-tools resolves for the one it runs on."""
 CHECKS = {
@@ -66,6 +70,18 @@ def coverage() -> int:
     return check({"coverage": [*measure, "report"]}) or results
 
 
+def real(arguments: list[str]) -> int:
+    """Set up and run the tests against real servers of others; arguments go to pytest.
+
+    The first time installs about 1.2 GB. No other command runs these tests.
+    """
+    set_up("dev")
+    servers = sorted(LOCKED_SERVERS.glob("*.txt"))
+    for locked in servers:
+        set_up_server(locked)
+    return run([PYTHON, "-m", "pytest", "tests/real", *arguments], REAL_SERVERS=str(REAL))
+
+
 def check(commands: dict[str, list[str | Path]]) -> int:
     """Run each, whatever becomes of the others, and say at the end how each went and how long it took."""
     results = {name: timed(command, name) for name, command in commands.items()}
@@ -81,6 +97,12 @@ def snapshots() -> int:
     return run([PYTHON, "-m", "pytest", "tests/tools/test_definitions.py"], UPDATE_SNAPSHOTS="1")
 
 
+def matrix() -> int:
+    """Write the page of what each backend does, as the conformance suite finds it now."""
+    set_up("dev")
+    return run([PYTHON, "-m", "pytest", "tests/backends/test_conformance.py"], UPDATE_SNAPSHOTS="1")
+
+
 def lock(arguments: list[str]) -> int:
     """Write the lock files. Pins that still fit pyproject.toml stay, unless ``--upgrade`` is given."""
     with tempfile.TemporaryDirectory() as folder:
@@ -89,9 +111,10 @@ def lock(arguments: list[str]) -> int:
         python = environment / BIN.name / "python"
         run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", LOCKER], check=True)
         for name, groups in LOCKS.items():
-            _write_lock(
-                [python, "-m", "uv", "pip", "compile", *groups, *arguments], ROOT / "requirements" / f"{name}.txt"
-            )
+            options = [*groups, "--no-emit-package", "pip", "--extra", "local", *arguments]
+            _write_lock(python, ["pyproject.toml", "-", *options], ROOT / "requirements" / f"{name}.txt")
+        for wanted in sorted(LOCKED_SERVERS.glob("*.in")):
+            _write_lock(python, [wanted, *arguments], wanted.with_suffix(".txt"), needs="3.12")
     return 0
 
 
@@ -141,6 +164,20 @@ def set_up_hosts() -> None:
     stamp.write_text(digest)
 
 
+def set_up_server(locked: Path) -> None:
+    """Make an environment below ``.venv-real`` hold what this lock names. Ends the program when it cannot."""
+    folder = REAL / locked.stem
+    stamp, digest = folder / "installed.stamp", hashlib.sha256(locked.read_bytes() + str(ROOT).encode()).hexdigest()
+    if stamp.is_file() and stamp.read_text() == digest:
+        return
+    print(f"Downloading and installing what {locked.relative_to(ROOT)} names …", flush=True)
+    python = folder / BIN.name / "python"
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    if run([_newer_python(), "-m", "venv", "--clear", folder]) or run([*pip, "--require-hashes", "-r", locked]):
+        sys.exit(f"{locked.stem} could not be installed: it is said above why.")
+    stamp.write_text(digest)
+
+
 def timed(command: list[object], name: str) -> tuple[int, float]:
     """Run one step of the check under a heading; returns its exit code and seconds."""
     print(f"\n=== {name}", flush=True)
@@ -155,18 +192,27 @@ def run(command: list[object], *, check: bool = False, **variables: str) -> int:
     return subprocess.run([str(part) for part in command], cwd=ROOT, env=environment, check=check).returncode
 
 
+def _newer_python() -> str:
+    """A Python that the servers run on: this one, or another on the path."""
+    old = "import sys; sys.exit(sys.version_info < (3, 12))"
+    for name in (sys.executable, "python3.14", "python3.13", "python3.12"):
+        path = shutil.which(name)
+        if path and not subprocess.run([path, "-c", old], stderr=subprocess.DEVNULL, check=False).returncode:
+            return path
+    sys.exit("The real servers need Python 3.12 or newer; put one on the path as python3.12, python3.13 or python3.14.")
+
+
 def _digest(name: str) -> str:
     """Of all that an installation depends on: the lock, the package's metadata, where it stands, which Python."""
     parts = [(ROOT / file).read_text() for file in (f"requirements/{name}.txt", "pyproject.toml")]
     return hashlib.sha256("\0".join([*parts, str(ROOT), sys.version]).encode()).hexdigest()
 
 
-def _write_lock(compile_command: list[object], path: Path) -> None:
-    options = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-header", "--no-annotate"]
-    options += ["--no-emit-package", "pip", "--extra", "local", "--quiet", "--system-certs"]
-    command = [*compile_command, "pyproject.toml", "-", *options, "--output-file", path]
+def _write_lock(python: Path, options: list[str | Path], path: Path, needs: str = "3.11") -> None:
+    command = [python, "-m", "uv", "pip", "compile", *options, "--universal", "--python-version", needs]
+    command += ["--generate-hashes", "--no-header", "--no-annotate", "--quiet", "--system-certs", "--output-file", path]
     subprocess.run([str(part) for part in command], cwd=ROOT, check=True, text=True, input="\n".join(BUILD))
-    path.write_text(HEADER + path.read_text())
+    path.write_text(HEADER.format(python=needs) + path.read_text())
     print(f"{path.relative_to(ROOT)}: {path.read_text().count('==')} packages")
 
 
@@ -178,20 +224,19 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, described in PLAIN.items():
         commands.add_parser(name, help=(described.__doc__ or "").partition("\n")[0])
-    for name, described in (("test", test), ("lock", lock)):
+    for name, described in WITH_ARGUMENTS.items():
         commands.add_parser(name, help=described.__doc__, add_help=False)
     options, rest = parser.parse_known_args()
-    if options.command == "test":
-        return test(rest)
-    if options.command == "lock":
-        return lock(rest)
+    if options.command in WITH_ARGUMENTS:
+        return WITH_ARGUMENTS[options.command](rest)
     if rest:
         parser.error(f"{options.command} takes no arguments, but there is {' '.join(rest)}")
     return PLAIN[options.command]()
 
 
-PLAIN = {"demo": demo, "coverage": coverage, "snapshots": snapshots}
+PLAIN = {"demo": demo, "coverage": coverage, "snapshots": snapshots, "matrix": matrix}
 """The commands that take no arguments."""
+WITH_ARGUMENTS = {"test": test, "real": real, "lock": lock}
 
 
 if __name__ == "__main__":
