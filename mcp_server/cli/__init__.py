@@ -29,6 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from mcp_server.cli.cleanup import cleanup  # noqa: PLC0415 - see above
 
             return cleanup(chosen)
+        case "doctor":
+            from mcp_server.cli.doctor import doctor  # noqa: PLC0415 - see above
+
+            return doctor(chosen)
         case "jobs":
             from mcp_server.cli.jobs import jobs  # noqa: PLC0415 - see above
 
@@ -64,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, words in (
         ("cleanup", "say what would be deleted of what was made, or delete it"),
         ("demo", "launch the server as a host would and use every tool on real input"),
+        ("doctor", "check the settings, the backend and what of it works; deletes what it made"),
         ("jobs", "show what runs, and what ran within the last day"),
         ("tools", "show the tools and what their definitions cost a conversation"),
         ("usage", "show what was used per day and model, and what it cost"),
@@ -72,6 +77,10 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--json", action="store_true", help="for programs")
         if name == "cleanup":
             _choose(command)
+        elif name == "doctor":
+            command.add_argument("--forget", action="store_true", help="forget what was observed of the backend before")
+            command.add_argument("--offline", action="store_true", help="send nothing: settings and store alone")
+            command.add_argument("--cache", action="store_true", help="try the prompt cache too (about 3,000 tokens)")
         elif name == "jobs":
             command.add_argument("--all", action="store_true", help="older ones too")
         elif name == "usage":
