@@ -1,0 +1,28 @@
+"""The doctor at each real server: it finds nothing broken, uses what is there, and leaves nothing behind."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.doctor.ran import doctor
+from tests.real.servers import Real
+
+USES = {"stored responses": "retrieve"}
+"""Checks that there is nothing to do for where a capability is missing."""
+
+
+@pytest.mark.parametrize("real", ["fastresponses", "llama.cpp", "litellm", "ogx"], indirect=True)
+async def test_the_doctor_finds_a_real_server_well(
+    real: Real, tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "models").symlink_to(weights)
+    named = {"OPENAI_BASE_URL": real.base_url, "OPENAI_API_KEY": real.key, "RESPONSES_MCP_MODEL": real.model}
+    for name, value in {**named, "RESPONSES_MCP_HOME": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    with doctor(capsys) as run:
+        ran = await run("--json")
+    others = ran.but_for("pass")
+    if "json_schema" not in real.native:
+        others.pop("structured", None)
+    skipped = {"prompt cache", *(check for check, needed in USES.items() if needed not in real.native)}
+    assert others == dict.fromkeys(skipped, "skipped"), ran.checks
