@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -283,7 +284,7 @@ async def test_an_entra_token_is_kept_while_it_lasts(
     lasts_seconds: float,
     sent: list[str],
 ) -> None:
-    identity = pytest.importorskip("azure.identity")
+    identity = import_module("azure.identity")
     machine = Identity(lasts_seconds=lasts_seconds)
     monkeypatch.setattr(identity, "DefaultAzureCredential", lambda: machine)
     backend = connect(access=EntraAccess(up.base_url))
@@ -326,7 +327,6 @@ async def test_a_machine_without_aws_credentials_is_told_what_to_set(
     variables: dict[str, str],
     sentence: str,
 ) -> None:
-    pytest.importorskip("botocore")
     files = {name: str(tmp_path / name) for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")}
     for name, value in {**files, "AWS_EC2_METADATA_DISABLED": "true", **variables}.items():
         monkeypatch.setenv(name, value)
