@@ -273,6 +273,8 @@ async def test_an_answer_of_another_shape_is_no_answer(
         ({"error": {"code": "invalid_prompt", "message": "bad"}}, "invalid_request", False),
         ({"error": {"code": "previous_response_not_found"}}, "previous_response_not_found", False),
         ({"error": "just words"}, "upstream_unavailable", True),
+        # llama.cpp, which writes until its context is full
+        ({"error": {"code": 500, "message": "Context size has been exceeded."}}, "context_length", False),
     ],
 )
 async def test_an_error_in_the_stream_means_what_it_would_mean_as_a_status(

@@ -184,7 +184,7 @@ def _without_status(said: envelope.Said) -> verdicts.Verdict:
         if name in verdicts.WITHOUT_STATUS:
             return verdicts.WITHOUT_STATUS[name]
         if re.fullmatch(r"[45]\d\d", name):
-            return _of_number(int(name))
+            return _told(int(name), said) or _of_number(int(name))
         if name.startswith(verdicts.ABOUT_INPUT):
             return verdicts.INVALID
     return verdicts.DOWN

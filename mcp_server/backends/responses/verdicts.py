@@ -164,6 +164,7 @@ BY_WORDS = (
         re.compile(r"maximum context length|available context size|ContextWindowExceededError"),
         CONTEXT,
     ),
+    (frozenset({400, 500}), re.compile(r"Context size has been exceeded"), CONTEXT),  # llama.cpp, on the way
     (frozenset({400}), re.compile(r"content management policy|ContentPolicyViolationError"), FILTERED),
     (frozenset({401, 403}), re.compile(r"\btoken\b.*\bexpired\b", re.IGNORECASE), EXPIRED),
     (frozenset({400, 429}), re.compile(r"Budget has been exceeded|ExceededBudget"), QUOTA),
