@@ -148,13 +148,14 @@ async def test_a_session_is_compacted_and_goes_on(at_real: House, real: Real, ta
         await at_real.call("generate", input=text, session="s", **SHORT)
     result = await at_real.result("sessions", action="compact", session="s")
     if result.is_error:
-        # A model that finds no end writes on until its context is full, and llama.cpp ends there with an error.
+        # A model that finds no end writes on until its context is full; LiteLLM tells that as an outage.
         assert result.meta is not None
-        assert result.meta["responses-mcp/error"]["code"] == "context_length"
-        return
-    done = result.structured_content or {}
-    assert done["compaction"]["status"] in ENDED
-    assert bool(tap.bodies("/v1/responses/compact")) is ("compact" in real.native)
+        assert result.meta["responses-mcp/error"]["code"] in ("context_length", "upstream_unavailable")
+        status = "failed"
+    else:
+        status = (result.structured_content or {})["compaction"]["status"]
+        assert status in ENDED
+        assert bool(tap.bodies("/v1/responses/compact")) is ("compact" in real.native)
     after = await at_real.call("generate", input="Who am I?", session="s", **SHORT)
     assert after["status"] in ENDED
     body = tap.bodies()[-1]
@@ -163,7 +164,7 @@ async def test_a_session_is_compacted_and_goes_on(at_real: House, real: Real, ta
         assert "compaction" in [item.get("type") for item in body["input"]]
     else:
         # The summary and the question; or all five, where the summary did not come to its end.
-        assert len(body["input"]) == (2 if done["compaction"]["status"] == "completed" else 5)
+        assert len(body["input"]) == (2 if status == "completed" else 5)
 
 
 async def test_a_dry_run_sends_nothing_that_generates(at_real: House, real: Real, tap: Tap) -> None:
