@@ -22,8 +22,6 @@ def asking(profile: Profile) -> list[JsonObject]:
 
 def bounds(profile: Profile) -> JsonObject:
     """Parameters of the request that asks for it."""
-    if profile.compact:
-        return {}
     return {"max_output_tokens": EMBEDDED_TOKENS if profile.free else SUMMARY_TOKENS}
 
 

@@ -152,6 +152,9 @@ async def test_a_session_is_replayed_where_nothing_may_be_stored(tmp_path: Path)
         body = up.posts()[-1].json
         assert body["store"] is False
         assert "previous_response_id" not in body
+        # A conversation would be kept there too.
+        words, _ = await served.refused("generate", input="Three", options={"conversation": "new"})
+        assert "no conversations" in words
         assert body["include"] == ["reasoning.encrypted_content"]
 
 
