@@ -3,10 +3,14 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from mcp_server import __version__
 
 KINDS = ("responses", "conversations", "files", "vector_stores", "jobs", "sessions")
+
+MODULES: dict[str | None, str] = {None: "serve"}
+"""Where a command is that has no module of its name. Each module has a ``run`` that returns the exit code."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,39 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.command == "cleanup" and chosen.expired and chosen.kinds:
         parser.error("cleanup --expired takes no --kinds: it deletes all that has expired")
     # Each command imports its own rooms: `--help` and a wrong word answer at once.
-    match chosen.command:
-        case "demo":
-            from mcp_server.cli.demo import demo  # noqa: PLC0415 - see above
-
-            return demo(as_json=chosen.json)
-        case "cleanup":
-            from mcp_server.cli.cleanup import cleanup  # noqa: PLC0415 - see above
-
-            return cleanup(chosen)
-        case "doctor":
-            from mcp_server.cli.doctor import doctor  # noqa: PLC0415 - see above
-
-            return doctor(chosen)
-        case "jobs":
-            from mcp_server.cli.jobs import jobs  # noqa: PLC0415 - see above
-
-            return jobs(everything=chosen.all, as_json=chosen.json)
-        case "tools":
-            from mcp_server.cli.tools import show_tools  # noqa: PLC0415 - see above
-
-            return show_tools(as_json=chosen.json)
-        case "usage":
-            from mcp_server.cli.usage import usage  # noqa: PLC0415 - see above
-
-            return usage(days=chosen.days, session=chosen.session, as_json=chosen.json)
-        case _:
-            from mcp_server.cli.serve import serve  # noqa: PLC0415 - see above
-
-            return serve(
-                transport=getattr(chosen, "transport", "stdio"),
-                host=getattr(chosen, "host", "127.0.0.1"),
-                port=getattr(chosen, "port", 8000),
-            )
+    module = import_module(f"mcp_server.cli.{MODULES.get(chosen.command, chosen.command)}")
+    return module.run(chosen)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"responses-mcp {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="command")
+    parser.set_defaults(transport="stdio", host="127.0.0.1", port=8000)
     serve = commands.add_parser("serve", help="serve the tools (what a host launches)")
     serve.add_argument("--transport", choices=("stdio", "http", "sse"), default="stdio")
     serve.add_argument("--host", default="127.0.0.1", help="loopback only, until there is authentication")
@@ -70,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         ("demo", "launch the server as a host would and use every tool on real input"),
         ("doctor", "check the settings, the backend and what of it works; deletes what it made"),
         ("jobs", "show what runs, and what ran within the last day"),
+        ("sessions", "show the conversations, or the turns of one"),
         ("tools", "show the tools and what their definitions cost a conversation"),
         ("usage", "show what was used per day and model, and what it cost"),
     ):
@@ -83,6 +58,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--cache", action="store_true", help="try the prompt cache too (about 3,000 tokens)")
         elif name == "jobs":
             command.add_argument("--all", action="store_true", help="older ones too")
+        elif name == "sessions":
+            command.add_argument("name", nargs="?", help="of this one, its turns")
         elif name == "usage":
             command.add_argument("--days", type=_days, default=30, help="how many, today included (default: 30)")
             command.add_argument("--session", help="of this session alone")

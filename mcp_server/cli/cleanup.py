@@ -24,7 +24,7 @@ from mcp_server.settings import Settings
 HEAD = ("status", "kind", "id", "why")
 
 
-def cleanup(chosen: Namespace) -> int:
+def run(chosen: Namespace) -> int:
     """Delete what was chosen, or without ``--yes`` say what would go; ``--expired`` is a sweep.
 
     Returns the exit code: 1 when something could not be deleted.

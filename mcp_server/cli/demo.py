@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 import time
+from argparse import Namespace
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
@@ -287,6 +288,6 @@ def _verdict(wrong: list[Step], missing: list[str]) -> str:
     return f"{len(wrong)} not as they should be" if wrong else "all as they should be"
 
 
-def demo(*, as_json: bool) -> int:
+def run(chosen: Namespace) -> int:
     """Run the demo; returns the exit code."""
-    return anyio.run(lambda: _demo(as_json=as_json))
+    return anyio.run(lambda: _demo(as_json=chosen.json))

@@ -21,7 +21,7 @@ WIDTH = max(len(one.name) for one in (*BASICS, *CHECKS))
 MARGIN = " " * (max(map(len, STATUSES)) + WIDTH + 4)
 
 
-def doctor(chosen: Namespace) -> int:
+def run(chosen: Namespace) -> int:
     """Print the settings and a row per check; returns the exit code: 1 when one failed."""
     told = settings.load()
     log.configure("error", told.log_format)

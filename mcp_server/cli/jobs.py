@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,7 +23,7 @@ MOST_SAID = 60
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"))
 
 
-def jobs(*, everything: bool, as_json: bool) -> int:
+def run(chosen: Namespace) -> int:
     """Print the unfinished jobs and those that ended within the last day, or all; returns the exit code."""
     told = settings.load()
     now = time.time()
@@ -32,16 +33,16 @@ def jobs(*, everything: bool, as_json: bool) -> int:
             raise ConfigurationError(told.problem)
         path = settings.sqlite_path(told)
         none: list[Job] = []
-        found = anyio.run(_read, path, 0.0 if everything else now - DAY_SECONDS) if path.is_file() else none
+        found = anyio.run(_read, path, 0.0 if chosen.all else now - DAY_SECONDS) if path.is_file() else none
     except ServerError as error:
         print(error.message, file=sys.stderr)
         return 1
-    if as_json:
+    if chosen.json:
         print(json.dumps([_fields(job, now) for job in found], indent=2))
     elif found:
         print(*lines([HEAD, *(_row(job, now) for job in found)]), sep="\n")
     else:
-        print("No jobs." if everything else "No jobs within the last day; --all shows older ones.")
+        print("No jobs." if chosen.all else "No jobs within the last day; --all shows older ones.")
     return 0
 
 
@@ -64,7 +65,7 @@ def _fields(job: Job, now: float) -> JsonObject:
 
 
 def _row(job: Job, now: float) -> Sequence[str]:
-    return job.id, job.tool, job.status, age(now - job.created_at), job.response_id or "-", _short(_doing(job))
+    return job.id, job.tool, job.status, age(now - job.created_at), job.response_id or "-", short(_doing(job))
 
 
 def age(seconds: float) -> str:
@@ -84,6 +85,7 @@ def _doing(job: Job) -> str:
     return job.progress.activity or (job.progress.steps[-1] if job.progress.steps else "")
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """One line that fits into a column."""
     line = " ".join(text.split())
     return line if len(line) <= MOST_SAID else line[: MOST_SAID - 1] + "…"

@@ -1,18 +1,18 @@
 """``responses-mcp`` and ``responses-mcp serve``."""
 
 import sys
-from typing import Literal
+from argparse import Namespace
 
 import anyio
 
 from mcp_server import log, settings
 
 
-def serve(*, transport: Literal["stdio", "http", "sse"], host: str, port: int) -> int:
+def run(chosen: Namespace) -> int:
     """Serve until the connection ends or a signal comes; returns the exit code."""
     told = settings.load()
     log.configure(told.log_level, told.log_format)
-    if transport == "stdio":
+    if chosen.transport == "stdio":
         from mcp_server.transports.stdio import serve_stdio  # noqa: PLC0415 - HTTP is not loaded for stdio
 
         return anyio.run(serve_stdio, told)
@@ -20,7 +20,7 @@ def serve(*, transport: Literal["stdio", "http", "sse"], host: str, port: int) -
     from mcp_server.transports.http import serve_http  # noqa: PLC0415 - as above
 
     try:
-        return anyio.run(serve_http, told, transport, host, port)
+        return anyio.run(serve_http, told, chosen.transport, chosen.host, chosen.port)
     except ServerError as error:
         print(error.message, file=sys.stderr)
         return 1

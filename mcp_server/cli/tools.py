@@ -1,6 +1,7 @@
 """``responses-mcp tools``: the definitions and their cost. Every byte of them is in every conversation."""
 
 import json
+from argparse import Namespace
 
 from mcp_server.tools import definitions
 
@@ -8,10 +9,10 @@ BYTES_PER_TOKEN = 4
 """A rough figure for English and JSON; the exact one depends on the model."""
 
 
-def show_tools(*, as_json: bool) -> int:
+def run(chosen: Namespace) -> int:
     """Print the tools; returns the exit code."""
     shown = [one.model_dump(by_alias=True, exclude_none=True, mode="json") for one in definitions()]
-    if as_json:
+    if chosen.json:
         print(json.dumps(shown, indent=2))
         return 0
     sizes = [len(json.dumps(one, separators=(",", ":"))) for one in shown]

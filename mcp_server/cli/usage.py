@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,20 +26,21 @@ BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII = "_.:-=+*#"
 
 
-def usage(*, days: int, session: str | None, as_json: bool) -> int:
-    """Print the last ``days`` days, today included; returns the exit code."""
+def run(chosen: Namespace) -> int:
+    """Print the days that were asked for, today included; returns the exit code."""
     told = settings.load()
+    days: int = chosen.days
     try:
         path = settings.sqlite_path(told)
         since = midnight(time.time()) - (days - 1) * DAY_SECONDS
-        parts = anyio.run(_read, path, since, session) if path.is_file() else []
+        parts = anyio.run(_read, path, since, chosen.session) if path.is_file() else []
     except ServerError as error:
         print(error.message, file=sys.stderr)
         return 1
     problem = Prices.load(told).problem
     if problem:
         print(problem, file=sys.stderr)
-    if as_json:
+    if chosen.json:
         rows = [{"day": part.day, "model": part.model, **fields(part.spent)} for part in parts]
         print(json.dumps({"since": _day(since), **report(parts), "days": rows}, indent=2))
         return 0

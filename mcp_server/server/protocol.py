@@ -19,7 +19,8 @@ from mcp_server import __version__
 from mcp_server.app import App
 from mcp_server.errors import InternalError, InvalidArgument, ServerError
 from mcp_server.model.value import JsonObject
-from mcp_server.server import resources
+from mcp_server.server import prompts, resources
+from mcp_server.server.completions import completer
 from mcp_server.server.results import failure_result, result
 from mcp_server.server.roots import RootsWanted, finder
 from mcp_server.server.tasks import add_tasks, as_task
@@ -35,7 +36,8 @@ INSTRUCTIONS = (
     "Pass session to continue a conversation."
 )
 
-_CACHE: dict[CacheableMethod, CacheHint] = {"tools/list": CacheHint(ttl_ms=3_600_000, scope="public")}
+_STATIC = CacheHint(ttl_ms=3_600_000, scope="public")
+_CACHE: dict[CacheableMethod, CacheHint] = {"tools/list": _STATIC, "prompts/list": _STATIC}
 
 
 def build_server(app: App, *, local: bool = False) -> Server[dict[str, object]]:
@@ -83,6 +85,9 @@ def build_server(app: App, *, local: bool = False) -> Server[dict[str, object]]:
         on_list_resources=resources.lister(),
         on_list_resource_templates=resources.templates(),
         on_read_resource=resources.reader(app, LOCAL_OWNER),
+        on_list_prompts=prompts.lister(),
+        on_get_prompt=prompts.writer(app),
+        on_completion=completer(app, LOCAL_OWNER),
         cache_hints=_CACHE,
     )
     # Not as ``on_call_tool``: its type knows of no task.

@@ -98,7 +98,7 @@ async def _get(call: Call, session: Session) -> SessionsResult:
     store = call.app.store
     turns = await store.sessions.turns(call.scope, session.head) if session.head else []
     usage = report.fields(await store.spendings.total(call.scope, session=session.name))
-    shown = {"sessions": [_session(session)], "turns": [_turn(turn) for turn in turns], "usage": usage}
+    shown = {"sessions": [_session(session)], "turns": [turn_fields(turn) for turn in turns], "usage": usage}
     if usage["hit_rate"] is not None:
         shown["cache_hit_rate"] = usage["hit_rate"]
     return SessionsResult.model_validate(shown)
@@ -121,7 +121,8 @@ def _session(one: Session) -> JsonObject:
     return one.model_dump(exclude={"scope"}, exclude_none=True)
 
 
-def _turn(turn: Turn) -> JsonObject:
+def turn_fields(turn: Turn) -> JsonObject:
+    """One turn as it is listed: ids, usage, and the start of what was asked and answered."""
     told = turn.model_dump(include={"response_id", "parent", "model", "usage", "created_at", "tool"}, exclude_none=True)
     return {**told, "input": _said(light(turn.input)), "text": _said(shown(turn.response_id, turn.output))}
 

@@ -15,6 +15,9 @@ from mcp_server.tools.result import ExtractResult
 from mcp_server.tools.shared import SharedArguments, user_message
 from mcp_server.tools.spec import PAID, Call, Tool
 
+KIND = "schema"
+"""Under which the store keeps schemas by their names."""
+
 SchemaName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
@@ -56,7 +59,7 @@ async def extraction_of(call: Call, arguments: ExtractArguments) -> Extraction:
         prepare(schema, strict=False)
         now = call.app.now()
         await call.app.store.objects.put(
-            KeptObject(scope=call.scope, kind="schema", key=name, id=name, data={"schema": schema}, created_at=now)
+            KeptObject(scope=call.scope, kind=KIND, key=name, id=name, data={"schema": schema}, created_at=now)
         )
     return Extraction(
         json_schema=schema, name=name or "result", strict=arguments.strict, max_repairs=arguments.max_repairs
@@ -66,9 +69,9 @@ async def extraction_of(call: Call, arguments: ExtractArguments) -> Extraction:
 async def _kept(call: Call, name: str | None) -> JsonObject | bool:
     if name is None:
         raise InvalidArgument("schema: pass a JSON Schema, or the schema_name of one that was passed before.")
-    if kept := await call.app.store.objects.get(call.scope, "schema", name):
+    if kept := await call.app.store.objects.get(call.scope, KIND, name):
         return kept.data["schema"]
-    names = [item.key for item in await call.app.store.objects.all(call.scope, "schema")]
+    names = [item.key for item in await call.app.store.objects.all(call.scope, KIND)]
     raise InvalidArgument(f"schema_name: no schema {name!r} was passed before; kept are {names}. Pass schema with it.")
 
 
