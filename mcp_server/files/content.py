@@ -14,7 +14,7 @@ from mcp_server.backends.profile import Profile
 from mcp_server.backends.protocol import Backend
 from mcp_server.errors import InvalidArgument
 from mcp_server.files.extract import extract, require_sane
-from mcp_server.files.fetch import Fetcher
+from mcp_server.files.fetch import SUFFIXES, Fetcher
 from mcp_server.files.images import sendable
 from mcp_server.files.reading import LIMITS, MEGABYTE, Source, read
 from mcp_server.files.roots import Roots
@@ -37,6 +37,8 @@ MOST_NAMED = 20
 TAKEN = frozenset({".doc", ".docx", ".odt", ".rtf", ".ppt", ".pptx", ".xls", ".xlsx", ".html", ".htm", ".xhtml"})
 """Documents that the API reads as they are. Of a CSV file it reads the first 1,000 rows alone: that goes as text."""
 
+MEDIA_TYPES = {suffix: media_type for media_type, suffix in reversed(SUFFIXES.items())} | {".htm": "text/html"}
+
 
 async def message_parts(
     files: Sequence[str],
@@ -49,10 +51,12 @@ async def message_parts(
     now: Callable[[], float],
     uploads: Uploads,
     fetcher: Fetcher,
+    keep: bool,
 ) -> tuple[list[JsonObject], list[SentFile], list[str]]:
     """Content parts for files that ``check`` let through, what was sent and how, and warnings.
 
-    ``profile`` is what the backend can do with the model that is asked.
+    ``profile`` is what the backend can do with the model that is asked. Without ``keep`` nothing is to stay upstream:
+    what would be uploaded goes inline.
 
     Every place is checked again and every file read anew: a job may have waited since it was admitted.
 
@@ -60,7 +64,7 @@ async def message_parts(
         InvalidArgument: a file may not or cannot be read, or all together are over 10 MB of text or 50 MB of the rest.
         UpstreamError: an upload failed.
     """
-    desk = _Desk(profile, roots, fetcher)
+    desk = _Desk(profile, roots, fetcher, keep=keep)
     pieces = [await desk.piece(source) for source in files]
     parts: list[JsonObject] = []
     sent: list[SentFile] = []
@@ -102,6 +106,7 @@ class _Desk:
     profile: Profile
     roots: Roots
     fetcher: Fetcher
+    keep: bool = True
     warnings: list[str] = field(default_factory=list[str])
     _text: int = 0
     _rest: int = 0
@@ -116,7 +121,7 @@ class _Desk:
         document = self.profile.documents and file.path.suffix.lower() in TAKEN
         takes = self.profile.pdf if file.kind == "pdf" else document
         if self.profile.files and file.kind in ("pdf", "document") and takes:
-            return await self._to_upload(source, file)
+            return await (self._to_upload(source, file) if self.keep else self._inline(source, file))
         return await self._as_read(source, file)
 
     async def image(self, source: str) -> JsonObject:
@@ -158,11 +163,16 @@ class _Desk:
         if file.kind == "image":
             return await self._image(source, file)
         if file.kind == "pdf" and self.profile.pdf:
-            self._weigh(source, len(file.content))
-            data = await to_thread.run_sync(_data_url, "application/pdf", file.content)
-            part = {"type": "input_file", "filename": file.path.name, "file_data": data}
-            return _Piece(part, _sent(source, file, "inline"))
+            return await self._inline(source, file)
         return await self._as_text(source, file)
+
+    async def _inline(self, source: str, file: Source) -> _Piece:
+        await to_thread.run_sync(require_sane, file)
+        self._weigh(source, len(file.content))
+        media_type = MEDIA_TYPES[".pdf" if file.kind == "pdf" else file.path.suffix.lower()]
+        data = await to_thread.run_sync(_data_url, media_type, file.content)
+        part = {"type": "input_file", "filename": file.path.name, "file_data": data}
+        return _Piece(part, _sent(source, file, "inline"))
 
     async def _image(self, source: str, file: Source) -> _Piece:
         if not self.profile.images:

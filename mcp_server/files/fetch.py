@@ -35,7 +35,7 @@ AT_ONCE = 8
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_OF_A_NAME = 100
 _MOST_OF_A_HEADER = 1000
-_SUFFIXES = {
+SUFFIXES = {
     "application/pdf": ".pdf",
     "text/html": ".html",
     "application/xhtml+xml": ".xhtml",
@@ -210,7 +210,7 @@ def _name(where: str, answer: "Answer") -> str:
     for name in (_filename(told), unquote(parts.path), parts.hostname or ""):
         last = PurePosixPath(name.replace("\\", "/")).name[-_MOST_OF_A_NAME:]
         if last.strip(".") and speakable(last):
-            suffix = _SUFFIXES.get(told.get_content_type(), "")
+            suffix = SUFFIXES.get(told.get_content_type(), "")
             return last + suffix if kind_of(Path(last), b"") == "text" else last
     return "file"
 

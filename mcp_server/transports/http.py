@@ -29,6 +29,9 @@ from mcp_server.server.protocol import build_server
 from mcp_server.settings import Settings
 from mcp_server.transports.drain import Drain
 
+MAX_BODY_BYTES = 32_000_000
+"""Of one request. A call may hold 10 MB of text, and a client that escapes all that is not ASCII writes up to three
+bytes for each of them. What is over it is answered with 413."""
 GRACE_SECONDS = 5.0
 """How long calls in flight may go on after SIGTERM; together with closing, the process ends within ten seconds."""
 FLUSH_SECONDS = 0.2
@@ -68,7 +71,7 @@ class Sse:
 
     def __init__(self, server: Server[Any]) -> None:
         self._server = server
-        self._transport = SseServerTransport("/messages/", security())
+        self._transport = SseServerTransport("/messages/", security(), max_request_body_size=MAX_BODY_BYTES)
         self._open: set[anyio.CancelScope] = set()
 
     def routes(self) -> list[BaseRoute]:
@@ -97,7 +100,9 @@ class Sse:
 
 def build_app(app: App, server: Server[Any], sse: Sse, *, streamable: bool) -> Starlette:
     """The ASGI application."""
-    manager = StreamableHTTPSessionManager(app=server, security_settings=security())
+    manager = StreamableHTTPSessionManager(
+        app=server, security_settings=security(), max_request_body_size=MAX_BODY_BYTES
+    )
 
     async def healthz(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})

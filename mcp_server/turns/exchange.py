@@ -199,6 +199,7 @@ class Exchange:
                 now=ground.now,
                 uploads=ground.uploads,
                 fetcher=ground.fetcher,
+                keep=self._keeps(),
             )
         except ServerError as error:
             if not self._answered:
@@ -211,8 +212,7 @@ class Exchange:
     async def _with_conversation(self, request: TurnRequest) -> TurnRequest:
         """The request with a conversation of its own, where it asks for one or the backend has nothing else."""
         profile, asked = self._ground.backend.profile, request.params.get("conversation")
-        store = self._ground.keep if request.store is None else request.store
-        needs = asked is None and profile.conversations and not profile.chain and store and not self._past.head
+        needs = asked is None and profile.conversations and not profile.chain and self._keeps() and not self._past.head
         if asked != NEW and not (needs and request.session):
             return request
         made = await self._ground.backend.create_conversation()
@@ -227,6 +227,10 @@ class Exchange:
             )
         )
         return request.model_copy(update={"params": {**request.params, "conversation": made}})
+
+    def _keeps(self) -> bool:
+        """Whether anything of this may stay upstream."""
+        return self._ground.keep if self._request.store is None else self._request.store
 
     async def _laid_out(self, *, forgotten: bool = False) -> Plan:
         ground, model = self._ground, await self._model()

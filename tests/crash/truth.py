@@ -53,9 +53,10 @@ async def check_store(home: Path, backend: str, by_status: dict[str, list[Shown]
         assert not asked or not [job for job in jobs if job.id in unknown and job.response_id]
         for name in ("one", "two"):
             session = await store.sessions.get(scope, name)
-            assert session is not None
-            assert session.head is not None
-            turns = list(dict.fromkeys([turn.job_id for turn in await store.sessions.turns(scope, session.head)]))
+            # A session begins with its first answer, and on a slow machine every one of its jobs may be killed.
+            head = session and session.head
+            kept = await store.sessions.turns(scope, head) if head else []
+            turns = list(dict.fromkeys([turn.job_id for turn in kept]))
             # An answer that was with the model for repair is a turn too.
             assert turns == [job.id for job in jobs if job.id in turns]
             assert {job.id for job in jobs if job.session == name and job.status == "completed"} <= set(turns)

@@ -7,7 +7,7 @@ from inline_snapshot import snapshot
 
 from mcp_server.backends.profile import Profile
 from mcp_server.errors import InvalidArgument
-from mcp_server.files.content import image_parts, message_parts
+from mcp_server.files.content import MEDIA_TYPES, TAKEN, image_parts, message_parts
 from mcp_server.files.fetch import Fetcher
 from mcp_server.files.roots import Roots
 from mcp_server.files.uploads import Uploads
@@ -45,6 +45,7 @@ class Desk:
             now=lambda: self.time,
             uploads=self.uploads,
             fetcher=self.fetcher,
+            keep=True,
         )
 
     async def refused(self, *files: str) -> str:
@@ -391,3 +392,7 @@ async def test_images_need_a_backend_that_sees(roots: Roots, folder: Path) -> No
     for source in ("a.png", "https://example.com/a.png"):
         with pytest.raises(InvalidArgument, match="takes no images"):
             await image_parts([source], roots, Profile(), Fetcher())
+
+
+def test_every_document_that_goes_as_it_is_has_a_media_type() -> None:
+    assert set(MEDIA_TYPES) >= TAKEN

@@ -66,9 +66,10 @@ async def test_the_same_bytes_are_uploaded_once_for_all_stores_and_paths(
     assert backend.uploaded == [b"same"]
     (folder / "a.md").unlink()
     assert await fill(index, folder) == {"removed": 1, "unchanged": 1}
-    assert backend.contents() == {"a.md": b"same"}
+    # Files are read side by side: either may have been uploaded for both.
+    assert list(backend.contents().values()) == [b"same"]
     assert await index.delete(SCOPE, "docs")
-    assert backend.contents("vs_2") == {"a.md": b"same"}
+    assert list(backend.contents("vs_2").values()) == [b"same"]
     assert await index.delete(SCOPE, "other")
     assert backend.files == {}
     await nothing_left_over(store, backend)

@@ -157,16 +157,16 @@ async def test_what_a_request_with_a_pdf_would_send_is_shown_without_the_pdf(
     assert up.posts() == []
 
 
-async def test_a_question_about_a_pdf_on_disk_uploads_it_and_asks_after_it(hosted: House, up: StatefulUpstream) -> None:
+async def test_a_question_about_a_pdf_on_disk_goes_with_it_and_leaves_nothing_there(
+    hosted: House, up: StatefulUpstream
+) -> None:
     answers(up, printed(message(json.dumps(ON_PAGE)), tokens=(713, 82)))
     path = put_pdf(hosted)
     done = await hosted.call("file_ask", question=QUESTION, files=["talk.pdf"], store=False, **ASKED)
     (file,) = done["files"]
-    (upload,) = up.posts("/v1/files")
-    assert path.read_bytes() in upload.content
-    assert (file["sent_as"], file["bytes"]) == ("file_id", path.stat().st_size)
-    content = [{"type": "input_file", "file_id": file["file_id"]}, {"type": "input_text", "text": QUESTION}]
-    assert sent(up.posts()[0]) == {**ASKED, **UNKEPT, "input": [{"role": "user", "content": content}]}
+    assert up.posts("/v1/files") == []
+    assert (file["sent_as"], file["bytes"]) == ("inline", path.stat().st_size)
+    assert sent(up.posts()[0]) == {**ASKED, **UNKEPT, "input": inline(path)}
     assert json.loads(done["text"]) == ON_PAGE
     assert tokens(done) == counted(713, 82)
 
@@ -179,13 +179,12 @@ async def test_the_fields_of_a_pdf_on_disk_come_back_as_data(hosted: House, up: 
         "additionalProperties": False,
     }
     answers(up, printed(message(json.dumps(ON_PAGE)), tokens=(713, 82)))
-    put_pdf(hosted)
+    path = put_pdf(hosted)
     done = await hosted.call(
         "structured_extract", input=QUESTION, files=["talk.pdf"], schema=fields, store=False, **ASKED
     )
     body = sent(up.posts()[0])
-    content = [{"type": "input_file", "file_id": done["files"][0]["file_id"]}, {"type": "input_text", "text": QUESTION}]
-    assert body["input"] == [{"role": "user", "content": content}]
+    assert body["input"] == inline(path)
     assert body["text"]["format"]["schema"] == fields
     assert (done["outcome"], done["data"]) == ("ok", ON_PAGE)
     assert tokens(done) == counted(713, 82)

@@ -64,6 +64,18 @@ async def test_documents_are_uploaded_and_a_spreadsheet_of_lines_goes_as_text(
     assert [file["sent_as"] for file in done["files"]] == ["file_id", "text", "inline"]
 
 
+async def test_where_nothing_is_to_be_kept_upstream_nothing_is_uploaded(hosted: House, up: StatefulUpstream) -> None:
+    pdf(hosted, "policy.pdf", "Page one")
+    put(hosted, "plan.docx", made.docx("Plan", "We meet on Monday."))
+    done = await hosted.call("file_ask", question="When?", files=["policy.pdf", "plan.docx"], store=False)
+    policy, plan, _ = up.posts()[0].json["input"][0]["content"]
+    assert policy["file_data"].startswith("data:application/pdf;base64,JVBERi")
+    assert plan["filename"] == "plan.docx"
+    assert plan["file_data"].startswith("data:application/vnd.openxmlformats-officedocument.wordprocessingml.document;")
+    assert [file["sent_as"] for file in done["files"]] == ["inline", "inline"]
+    assert up.posts("/v1/files") == []
+
+
 async def test_nothing_is_uploaded_when_one_of_the_files_is_refused(hosted: House, up: StatefulUpstream) -> None:
     pdf(hosted, "a.pdf", "One")
     put(hosted, "bomb.docx", made.bomb(400_000_000))

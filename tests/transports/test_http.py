@@ -9,7 +9,7 @@ from mcp import Client, MCPError
 from mcp.client.sse import sse_client
 
 from mcp_server.errors import ConfigurationError
-from mcp_server.transports.http import check_bind
+from mcp_server.transports.http import MAX_BODY_BYTES, check_bind
 from tests.serving import Era, openai
 from tests.transports.process import MEASURED, launched, served, variables
 from tests.upstream_state import StatefulUpstream
@@ -55,6 +55,22 @@ async def test_only_names_of_this_machine_are_answered(up: StatefulUpstream, tmp
         assert evil.status_code == 421
         assert (await http.get(address + "/healthz")).json() == {"status": "ok"}
         assert (await http.get(address + "/readyz")).json() == {"status": "ready", "backend": "openai"}
+
+
+async def test_the_text_that_a_call_may_hold_comes_through_and_more_does_not(
+    up: StatefulUpstream, tmp_path: Path
+) -> None:
+    async with (
+        served(variables(tmp_path, **MEASURED, **openai(up.base_url)), "http") as address,
+        httpx2.AsyncClient() as http,
+    ):
+        async with Client(f"{address}/mcp") as client:
+            result = await client.call_tool("generate", {"input": "x" * 6_000_000, "dry_run": True})
+            assert not result.is_error
+        for path in ("/mcp", "/messages/?session_id=0"):
+            headers = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
+            over = await http.post(address + path, content=b" " * (MAX_BODY_BYTES + 1), headers=headers)
+            assert over.status_code == 413
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.com"])
