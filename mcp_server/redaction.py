@@ -9,7 +9,7 @@ _KEY = re.compile(r"\b(?:sk|rk|pk|sess|ABSK)[-_A-Za-z0-9+/=*.]{6,}|\bABSK[A-Za-z
 _HEADER = re.compile(r"(?i)\b((?:x-)?api-key|x-amz-security-token)(['\"]?\s*[:=]\s*['\"]?)[^\s\"',;]+")
 _AWS_KEY_ID = re.compile(r"\bA[KS]IA[A-Z0-9]{16}\b")
 _JWT = re.compile(r"\beyJ[-_A-Za-z0-9]{6,}\.[-_A-Za-z0-9]+(?:\.[-_A-Za-z0-9]*)?")
-_PARAMETER = re.compile(r"(?i)(?<=[?&])(api[-_]?key|sig|token|(?:x-amz-)?signature|x-amz-security-token)=[^&\s]+")
+_PARAMETER = re.compile(r"(?i)(?<=[?&])([-\w]*(?:key|token|secret|password|signature)|sig|code)=[^&\s]+")
 _LOGIN = re.compile(r"(?<=://)[^\s/?#@]+@")
 
 

@@ -10,6 +10,11 @@ from mcp_server.redaction import redact
         ("key ABSKabcdefgh12345678= here", "key [hidden] here"),
         ("Authorization: Bearer x.y-z", "Authorization: Bearer [hidden]"),
         ("GET /a?token=abc&b=1", "GET /a?token=[hidden]&b=1"),
+        (
+            "https://x.example/v1?key=AIzaSy&access_token=q&a=1",
+            "https://x.example/v1?key=[hidden]&access_token=[hidden]&a=1",
+        ),
+        ("postgresql://db/x?user=me&password=pw", "postgresql://db/x?user=me&password=[hidden]"),
         ("api-key: 0123abcd, x", "api-key: [hidden], x"),
         ("{'X-Amz-Security-Token': 'abc/def='}", "{'X-Amz-Security-Token': '[hidden]'}"),
         ("Credential=AKIAIOSFODNN7EXAMPLE/20261122", "Credential=[hidden]/20261122"),

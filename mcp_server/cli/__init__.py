@@ -1,15 +1,17 @@
 """The command line: a thin layer over the same rooms that the server uses."""
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from mcp_server import __version__
+from mcp_server.hosts.known import HOSTS
 
 KINDS = ("responses", "conversations", "files", "vector_stores", "jobs", "sessions")
 
-MODULES: dict[str | None, str] = {None: "serve"}
+MODULES: dict[str | None, str] = {None: "serve", "uninstall": "install"}
 """Where a command is that has no module of its name. Each module has a ``run`` that returns the exit code."""
 
 
@@ -23,9 +25,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.command == "cleanup" and chosen.expired and chosen.kinds:
         parser.error("cleanup --expired takes no --kinds: it deletes all that has expired")
+    if chosen.command not in (None, "serve"):
+        _write_whatever_comes()
     # Each command imports its own rooms: `--help` and a wrong word answer at once.
     module = import_module(f"mcp_server.cli.{MODULES.get(chosen.command, chosen.command)}")
     return module.run(chosen)
+
+
+def _write_whatever_comes() -> None:
+    """Let a name that the terminal has no letters for end no command. What is served is protocol, and left alone."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,14 +49,16 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="serve the tools (what a host launches)")
     serve.add_argument("--transport", choices=("stdio", "http", "sse"), default="stdio")
     serve.add_argument("--host", default="127.0.0.1", help="loopback only, until there is authentication")
-    serve.add_argument("--port", type=int, default=8000)
+    serve.add_argument("--port", type=_port, default=8000, help="of HTTP and SSE (default: 8000; 0: a free one)")
     for name, words in (
         ("cleanup", "say what would be deleted of what was made, or delete it"),
         ("demo", "launch the server as a host would and use every tool on real input"),
         ("doctor", "check the settings, the backend and what of it works; deletes what it made"),
+        ("install", "write the server into a host's own file; the rest of it stays, and a backup"),
         ("jobs", "show what runs, and what ran within the last day"),
         ("sessions", "show the conversations, or the turns of one"),
         ("tools", "show the tools and what their definitions cost a conversation"),
+        ("uninstall", "take the server out of a host's file again"),
         ("usage", "show what was used per day and model, and what it cost"),
     ):
         command = commands.add_parser(name, help=words)
@@ -56,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--forget", action="store_true", help="forget what was observed of the backend before")
             command.add_argument("--offline", action="store_true", help="send nothing: settings and store alone")
             command.add_argument("--cache", action="store_true", help="try the prompt cache too (about 3,000 tokens)")
+        elif name in ("install", "uninstall"):
+            _into(command, adds=name == "install")
         elif name == "jobs":
             command.add_argument("--all", action="store_true", help="older ones too")
         elif name == "sessions":
@@ -64,6 +79,14 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--days", type=_days, default=30, help="how many, today included (default: 30)")
             command.add_argument("--session", help="of this session alone")
     return parser
+
+
+def _into(command: argparse.ArgumentParser, *, adds: bool) -> None:
+    command.add_argument("host", choices=tuple(HOSTS), metavar="host", help=", ".join(HOSTS))
+    command.add_argument("--print", action="store_true", help="show the entry and write nothing")
+    if adds:
+        command.add_argument("--paste-keys", action="store_true", help="write keys into the file, not their names")
+        command.add_argument("--force", action="store_true", help="replace another server of the same name")
 
 
 def _choose(cleanup: argparse.ArgumentParser) -> None:
@@ -87,10 +110,17 @@ def _age(text: str) -> float:
 
 
 def _days(text: str) -> int:
-    days = int(text)
-    if not 1 <= days <= 3660:
-        raise argparse.ArgumentTypeError("choose a number of days from 1 to 3660")
-    return days
+    return _within(text, 1, 3660, "a number of days")
+
+
+def _port(text: str) -> int:
+    return _within(text, 0, 65_535, "a port")
+
+
+def _within(text: str, least: int, most: int, what: str) -> int:
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"choose {what} from {least} to {most}")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from tests.transports.process import COMMAND, variables
 def run(tmp_path: Path, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *arguments],
-        env=variables(tmp_path),
+        env=variables(tmp_path, COLUMNS="100"),
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -34,6 +34,10 @@ def test_tools_shows_what_the_definitions_cost(capsys: pytest.CaptureFixture[str
 def test_wrong_usage_ends_with_2_and_help_with_0(tmp_path: Path) -> None:
     assert run(tmp_path, "dance").returncode == 2
     assert run(tmp_path, "serve", "--transport", "pigeon").returncode == 2
+    for port in ("65536", "-1", "eighty"):
+        refused = run(tmp_path, "serve", "--transport", "http", "--port", port)
+        assert refused.returncode == 2
+        assert "choose a port from 0 to 65535" in refused.stderr
     helped = run(tmp_path, "--help")
     assert helped.returncode == 0
     assert "serve over stdio" in helped.stdout

@@ -1,0 +1,1 @@
+"""The programs that launch this server, as data, and what is written into their files."""
