@@ -4,7 +4,6 @@
     ├── InvalidArgument      the caller can fix it by changing an argument
     ├── NotThere             a name or id this caller does not have
     ├── Conflict             the same request_key with other arguments, a name already taken
-    ├── NotYet               a documented thing that this version does not do
     ├── BudgetExceeded       what was spent has reached a budget that the user set
     ├── ConfigurationError   a setting is missing or wrong: the message names it
     ├── EngineError          the embedded engine could not be fetched, started or used
@@ -53,12 +52,6 @@ class Conflict(ServerError):
     """What was asked contradicts what is already there."""
 
     code = "conflict"
-
-
-class NotYet(ServerError):
-    """Documented, but not in this version; refused rather than ignored."""
-
-    code = "not_supported"
 
 
 class BudgetExceeded(ServerError):

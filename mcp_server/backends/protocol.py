@@ -88,6 +88,10 @@ class Embedder(Protocol):
         """One vector of length 1 per text; texts of any length."""
         ...
 
+    def prepare_to_embed(self) -> AsyncGenerator[str]:
+        """Make it ready (fetch a model, start a child), saying how it goes; ``embed`` does it too, and says nothing."""
+        ...
+
     async def close(self) -> None:
         """Stop what was started for it."""
         ...
@@ -210,6 +214,10 @@ class Backend(Protocol):
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector of length 1 per text (profile ``embeddings``); texts of any length."""
+        ...
+
+    def prepare_to_embed(self) -> AsyncGenerator[str]:
+        """``prepare``, for ``embed``."""
         ...
 
     def prepare(self) -> AsyncIterator[str]:

@@ -13,6 +13,8 @@ def run(chosen: Namespace) -> int:
     told = settings.load()
     log.configure(told.log_level, told.log_format)
     if chosen.transport == "stdio":
+        if sys.stdin.isatty():
+            print("Waiting for a host on stdin (Ctrl-C ends it); `responses-mcp --help` says more.", file=sys.stderr)
         from mcp_server.transports.stdio import serve_stdio  # noqa: PLC0415 - HTTP is not loaded for stdio
 
         return anyio.run(serve_stdio, told)

@@ -90,12 +90,12 @@ class Tally:
     async def count(self, outcome: Outcome, path: str) -> None:
         """One more file is done."""
         self._counts[outcome] = self._counts.get(outcome, 0) + 1
-        await self.say(f"{outcome}: {path}")
+        await self.say(f"{Path(path).name} {outcome}")
 
     async def fail(self, path: str, error: ServerError) -> None:
         """One more file cannot be indexed."""
         self._failed.append(FailedFile(path=path, reason=error.message))
-        await self.say(f"failed: {path}")
+        await self.say(f"{Path(path).name} failed")
 
     def report(self) -> IndexReport:
         """The sums."""

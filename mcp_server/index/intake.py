@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 from anyio import to_thread
 
 from mcp_server.backends.protocol import Embedder
-from mcp_server.errors import InvalidArgument, NotYet, ServerError, UpstreamError
+from mcp_server.errors import InvalidArgument, ServerError, UpstreamError
 from mcp_server.files.extract import extract
 from mcp_server.index.changes import Tally, Work, work
 from mcp_server.index.chunk import Cut, page_chunks, text_chunks
@@ -61,7 +62,7 @@ class Intake:
         """Take one file; small ones wait for each other, so that few requests embed many."""
         try:
             prepared = await self._prepare(path, before, attributes)
-        except (InvalidArgument, NotYet) as error:
+        except InvalidArgument as error:
             await self._refuse(path, before, error)
             return
         if prepared is None:
@@ -116,7 +117,11 @@ class Intake:
     async def _embed(self, texts: Sequence[str]) -> list[list[float]]:
         vectors: list[list[float]] = []
         if self._embedder:
+            async with aclosing(self._embedder.prepare_to_embed()) as notes:
+                async for note in notes:
+                    await self._tally.say(note)
             for start in range(0, len(texts), BATCH):
+                await self._tally.say(f"passages to embed: {len(texts) - start}")
                 embed = partial(self._embedder.embed, texts[start : start + BATCH])
                 vectors += await self._patience.through(embed)
         return vectors

@@ -15,7 +15,7 @@ from typing import Any
 from anyio import to_thread
 
 from mcp_server.backends.protocol import Attachment, Backend
-from mcp_server.errors import InvalidArgument, NotThere, NotYet, ServerError, UpstreamError
+from mcp_server.errors import InvalidArgument, NotThere, ServerError, UpstreamError
 from mcp_server.files.uploads import KIND, Upload, Uploads
 from mcp_server.index.changes import Tally, Work, work
 from mcp_server.index.holdings import Holdings
@@ -121,7 +121,7 @@ class Shelf:
                 return
             async with self._locks.of(self._scope, key_of(wanted.source)):
                 await self._shelve(wanted)
-        except (InvalidArgument, NotYet, UpstreamError) as error:
+        except (InvalidArgument, UpstreamError) as error:
             if isinstance(error, UpstreamError) and error.http_status not in REFUSED:
                 raise
             if before and not isinstance(error, Underway):

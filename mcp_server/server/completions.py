@@ -119,4 +119,4 @@ def _fitting(names: list[str], typed: str) -> list[str]:
     """Those that begin with what was typed, then those that hold it elsewhere; upper and lower case are alike."""
     wanted = typed.casefold()
     begin = [name for name in names if name.casefold().startswith(wanted)]
-    return begin + [name for name in names if wanted in name.casefold() and name not in begin]
+    return begin + [name for name in names if wanted in name.casefold() and not name.casefold().startswith(wanted)]

@@ -3,6 +3,7 @@
 Nothing of them reaches the backend by itself: the host's model reads them, and calls the tools.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -57,8 +58,8 @@ class Template:
         """
         told = {name: value.strip() for name, value in given.items() if value.strip()}
         known = [name for name, _ in (*self.needs, *self.takes)]
-        wrong = [f"{name} is missing" for name, _ in self.needs if name not in told]
-        wrong += [f"{name} is no argument of it" for name in told if name not in known]
+        wrong = [f"`{name}` is missing" for name, _ in self.needs if name not in told]
+        wrong += [f"`{name}` is no argument of it" for name in told if name not in known]
         if size_of(told) > MAX_ARGUMENT_BYTES:
             wrong.append(f"its text is over the limit of {MAX_ARGUMENT_BYTES:,} bytes")
         if wrong:
@@ -66,7 +67,21 @@ class Template:
                 code=INVALID_PARAMS,
                 message=f"Prompt {self.name}: {'; '.join(wrong)}. Its arguments are {', '.join(known)}.",
             )
-        return self.write(told, profile)
+        return self.write(told, profile) + self._torn(told)
+
+    def _torn(self, given: Mapping[str, str]) -> str:
+        """A word on what may be one sentence in pieces: Claude Code splits what is typed after a command at its blanks.
+
+        It shows its model the whole line as well, so that the model can put the pieces together.
+        """
+        if not self.needs or any(" " in value for value in given.values()):
+            return ""
+        named = " and ".join(f"`{name}`" for name, _ in self.takes if name in given)
+        pieces = f", or if {named} read like words of it" if named else ""
+        return (
+            f"\n\n(If I typed more after the command than {given[self.needs[0][0]]!r}{pieces}, my host has split it at "
+            "the blanks: then all of it together is what I want, and nothing else was given.)"
+        )
 
 
 def lister() -> Callable[[ServerRequestContext, PaginatedRequestParams | None], Awaitable[ListPromptsResult]]:
@@ -85,7 +100,7 @@ def writer(app: App) -> Callable[[ServerRequestContext, GetPromptRequestParams],
         template = PROMPTS.get(params.name)
         if template is None:
             raise MCPError(
-                code=INVALID_PARAMS, message=f"There is no prompt {params.name!r}; known are {', '.join(PROMPTS)}."
+                code=INVALID_PARAMS, message=f"There is no prompt {params.name[:99]!r}; known are {', '.join(PROMPTS)}."
             )
         text = template.text(params.arguments or {}, app.backend.profile)
         message = PromptMessage(role="user", content=TextContent(type="text", text=text))
@@ -95,12 +110,11 @@ def writer(app: App) -> Callable[[ServerRequestContext, GetPromptRequestParams],
 
 
 def _second_opinion(given: Mapping[str, str], profile: Profile) -> str:
-    about = f"on this:\n\n{given['question']}" if "question" in given else "on your last answer or plan here."
     return _paragraphs(
-        f"Get a second opinion from another model {about}",
-        f"Call the tool `generate` of responses-mcp{_with(given, profile, effort=True)}. The other model sees nothing "
-        "of this conversation, so let `input` stand alone: the question, the facts, texts and code it needs in full, "
-        "then your own answer with its reasons and what you are unsure of. Ask it to look for what is wrong or missing "
+        f"Get a second opinion from another model on this:\n\n{given['question']}",
+        f"Call the tool `generate`{_with(given, profile, effort=True)}. The other model sees nothing of this "
+        "conversation, so let `input` stand alone: the question, the facts, texts and code it needs in full, then your "
+        "own answer with its reasons and what you are unsure of. Ask it to look for what is wrong or missing "
         "before it agrees, and to say how sure it is.",
         _COLLECT,
         "Then tell me where it agrees and where it differs, who is right on each point and how you know, and what you "
@@ -112,14 +126,15 @@ def _extract(given: Mapping[str, str], profile: Profile) -> str:
     source = f" from this:\n\n{given['source']}" if "source" in given else " from what I gave you last."
     named = given.get("schema_name")
     schema = (
-        f'It has kept a schema as {named!r}: pass `schema_name: "{named}"`, and a `schema` only if it asks for one.'
+        f"It has kept a schema as {named!r}: pass `schema_name: {_quoted(named)}`, and a `schema` only if it asks for "
+        "one."
         if named
         else "Write a JSON Schema for it first: a name and a short description for each field, enums where the values "
         "are known, and optional whatever the source may not have, so that nothing has to be made up."
     )
     return _paragraphs(
         f"Extract {given['what']}{source}",
-        f"Call the tool `structured_extract` of responses-mcp{_with(given, profile)}. {schema} A path, a glob, an "
+        f"Call the tool `structured_extract`{_with(given, profile)}. {schema} A path, a glob, an "
         "https address or a file id goes into `files`, text into `input`, whole and unchanged.",
         _COLLECT,
         "Show me the data. If `outcome` is not ok, say which fields are missing or wrong and why, and do not fill them "
@@ -134,7 +149,7 @@ def _ask_files(given: Mapping[str, str], profile: Profile) -> str:
         how.append(f"Call `file_ask` with `files` made of these: {files}{_with(given, profile, also=True)}.")
     if store:
         how.append(
-            f'Call `vector_search` with `store: "{store}"`, the question as `query` and `answer: true`'
+            f"Call `vector_search` with `store: {_quoted(store)}`, the question as `query` and `answer: true`"
             f"{_with(given, profile, also=True)}; if what it finds does not settle it, search again in other words."
         )
     if not how:
@@ -143,7 +158,7 @@ def _ask_files(given: Mapping[str, str], profile: Profile) -> str:
             f"many files `vector_search` with a `store` name, their `paths` and `answer: true`{_with(given, profile)}."
         )
     return _paragraphs(
-        f"Answer from my files, with the tools of responses-mcp: {given['question']}",
+        f"Answer from my files: {given['question']}",
         " ".join(how) + " The tools read the files themselves: do not paste their content.",
         _COLLECT,
         "Name the file, and page or lines, behind each statement. If the files do not say it, say that, and keep what "
@@ -154,8 +169,8 @@ def _ask_files(given: Mapping[str, str], profile: Profile) -> str:
 def _deep_research(given: Mapping[str, str], profile: Profile) -> str:
     store = given.get("store")
     web = "web_search" in profile.hosted_tools
-    sources = ['`tools: [{"type": "web_search"}]`'] if web else []
-    ask = f"Call `start_background` of responses-mcp{_with(given, profile, effort=True, more=sources)}"
+    sources = ["the brief as `input`", *(['`tools: [{"type": "web_search"}]`'] if web else [])]
+    ask = f"Call `start_background`{_with(given, profile, effort=True, more=sources)}"
     grounds = (
         "Ask for a source with its address behind every claim, and for what speaks against it."
         if web
@@ -164,8 +179,8 @@ def _deep_research(given: Mapping[str, str], profile: Profile) -> str:
         "model's memory alone."
     )
     look = (
-        f'First search my own documents: `vector_search` with `store: "{store}"` for each part of the question; put '
-        "what it finds, with paths and lines, into the brief."
+        f"First search my own documents: `vector_search` with `store: {_quoted(store)}` for each part of the question; "
+        "put what it finds, with paths and lines, into the brief."
         if store
         else ""
     )
@@ -174,7 +189,7 @@ def _deep_research(given: Mapping[str, str], profile: Profile) -> str:
         "If the question can be read in two ways that matter, ask me first. Then write a brief that stands alone: the "
         "question, its parts, what counts as an answer, what to leave out, the form of the report.",
         look,
-        f"{ask} and the brief as `input`. {grounds}",
+        f"{ask}. {grounds}",
         "Tell me the `job_id` and go on with something else if I ask for it. Call `poll` with that id and "
         "`wait_seconds: 45` until it has ended, and say what it is doing from time to time; it is not lost when this "
         "conversation ends.",
@@ -198,8 +213,13 @@ def _with(
     said = list(more or [])
     if effort and profile.takes("reasoning") and (profile.efforts is None or "high" in profile.efforts):
         said.append('`reasoning_effort: "high"`')
-    said += [f'`{name}: "{given[name]}"`' for name in ("session", "model") if name in given]
+    said += [f"`{name}: {_quoted(given[name])}`" for name in ("session", "model") if name in given]
     return f"{', and' if also else ''} with {', '.join(said)}" if said else ""
+
+
+def _quoted(value: str) -> str:
+    """As the argument is to be written: a quote in a name must not end it."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _paragraphs(*parts: str) -> str:
@@ -213,7 +233,8 @@ PROMPTS = {
             name="second_opinion",
             title="Second opinion",
             description="Ask another model to check an answer or a plan, then compare",
-            takes=(("question", "What about; without it the last answer in this conversation"), _SESSION, _MODEL),
+            needs=(("question", "What about, such as: your last answer"),),
+            takes=(_SESSION, _MODEL),
             write=_second_opinion,
         ),
         Template(

@@ -32,9 +32,13 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger("responses_mcp.server"
 LOCAL_OWNER = "local"
 
 INSTRUCTIONS = (
-    "A second model, reached through the OpenAI Responses API. Long calls return a job_id: collect them with poll. "
-    "Pass session to continue a conversation."
+    "Another model (OpenAI, GPT or whichever is set up) through the OpenAI Responses API: a second opinion, a draft or "
+    "a web search (generate), strict JSON out of text or files (structured_extract), answers about PDFs, Office "
+    "documents and images (file_ask), search over documents (vector_search), deep research and other long work in the "
+    "background (start_background). Long calls return a job_id: collect them with poll. Pass session to continue a "
+    "conversation."
 )
+"""Some hosts show their model only this and the tools' names, and let it search for the rest."""
 
 _STATIC = CacheHint(ttl_ms=3_600_000, scope="public")
 _CACHE: dict[CacheableMethod, CacheHint] = {"tools/list": _STATIC, "prompts/list": _STATIC}
@@ -106,12 +110,16 @@ async def _answer(ctx: ServerRequestContext, call: Call, tool: Tool, arguments: 
 
 
 def _reporter(ctx: ServerRequestContext) -> Callable[[str], Awaitable[None]]:
-    """Progress that only ever grows, as the protocol wants it; nothing is sent when the caller asked for none."""
-    told = 0
+    """Progress that only ever grows, as the protocol wants it, and that says something new each time.
+
+    Nothing is sent when the caller asked for none.
+    """
+    told, last = 0, ""
 
     async def report(message: str) -> None:
-        nonlocal told
-        told += 1
-        await ctx.session.report_progress(told, None, message)
+        nonlocal told, last
+        if message != last:
+            told, last = told + 1, message
+            await ctx.session.report_progress(told, None, message)
 
     return report

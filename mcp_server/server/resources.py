@@ -36,7 +36,7 @@ TEMPLATES = {
     "response://{id}": "The whole text of a response",
     "session://{name}": "A conversation: its turns as they were sent and received",
     "job://{id}": "A job: status, request and answer",
-    "artifact://{id}": "An image that a response made",
+    "artifact://{id}": "An image or a file that a response made",
     "usage://session/{name}": "Tokens and money used by a conversation",
 }
 
@@ -82,7 +82,8 @@ def reader(
         except ServerError as error:
             raise MCPError(code=INTERNAL_ERROR, message=redact(error.message)) from error
         if contents is None:
-            raise MCPError(code=INVALID_PARAMS, message=f"There is no resource {params.uri!r}; ids come with results.")
+            message = f"There is no resource {params.uri!r}; ids come with results."
+            raise MCPError(code=INVALID_PARAMS, message=message, data={"uri": params.uri})
         return ReadResourceResult(contents=[contents])
 
     return read_resource

@@ -59,7 +59,7 @@ def _line(job: JsonObject) -> str:
 TOOL = Tool(
     name="cancel",
     title="Stop jobs",
-    description="Stop running jobs. Idempotent; reports each job's final status and usage.",
+    description="Stop running jobs (cleanup deletes). Idempotent; reports each job's final status and usage.",
     annotations=DESTROYS,
     arguments=CancelArguments,
     output=CancelResult,

@@ -37,8 +37,8 @@ TOOL = Tool(
     name="file_ask",
     title="Ask about files",
     description=(
-        "Ask a model a question about files: PDF, Office documents, spreadsheets, images, web pages, text, source "
-        "code. The same file is uploaded once. For many documents use vector_search."
+        "Read files and answer a question about them: PDF, Office documents, spreadsheets, images, web pages, text, "
+        "source code. The same file is uploaded once. To search many documents use vector_search."
     ),
     annotations=PAID,
     arguments=FileAskArguments,

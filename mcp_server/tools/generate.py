@@ -131,9 +131,9 @@ TOOL = Tool(
     name="generate",
     title="Ask a model",
     description=(
-        "Ask a language model: a second opinion, a draft, an image described, web search or code by hosted tools. "
-        "session keeps a conversation. A call longer than wait_seconds returns a job_id for poll. "
-        "For strict JSON use structured_extract, for documents file_ask."
+        "Ask a language model (OpenAI, GPT): a second opinion, a draft, an image described or drawn, web search or "
+        "code by hosted tools. session keeps a conversation. A call longer than wait_seconds returns a job_id for "
+        "poll. For strict JSON use structured_extract, for documents file_ask."
     ),
     annotations=PAID,
     arguments=GenerateArguments,

@@ -11,6 +11,9 @@ from mcp_server.tools.result import failure_of, fields, partial_text, without_ab
 from mcp_server.tools.shared import TurnArguments
 from mcp_server.tools.spec import Call
 
+SHOWN_CHARACTERS = 50
+"""Of a text that is being written, a host shows its end: one line beside everything else."""
+
 
 async def pay(
     call: Call, arguments: TurnArguments, request: TurnRequest, wait_seconds: float | None = None
@@ -52,7 +55,19 @@ def watcher(call: Call) -> Callable[[Progress], Awaitable[None]]:
     """Tells the caller how a job goes."""
 
     async def watch(progress: Progress) -> None:
-        written = f": {len(progress.text_so_far)} characters" if progress.text_so_far else ""
-        await call.report(f"{progress.activity or 'waiting for the model'}{written}")
+        doing = progress.activity or (progress.steps[-1] if progress.steps else "waiting for the model")
+        if written := progress.text_so_far:
+            doing += f", {len(written):,} characters: {_end(written)}"
+        await call.report(doing)
 
     return watch
+
+
+def _end(written: str) -> str:
+    """The last words, in one line that no terminal takes for a command."""
+    near = "".join(one if one.isprintable() else " " for one in written[-2 * SHOWN_CHARACTERS :])
+    words = " ".join(near.split())
+    if len(words) <= SHOWN_CHARACTERS:
+        return words
+    end = words[-SHOWN_CHARACTERS:]
+    return f"\u2026{end.partition(' ')[2] or end}"

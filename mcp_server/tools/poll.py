@@ -138,8 +138,8 @@ TOOL = Tool(
     name="poll",
     title="Collect results",
     description=(
-        "Progress and results of detached calls and background jobs, also after a restart. Without ids: all your "
-        "unfinished and recent jobs. wait_seconds waits for an end, so that few polls are needed."
+        "Check the status of a job and wait for its result: detached calls and background work, also after a restart. "
+        "Without ids: all unfinished and recent ones. wait_seconds saves polls."
     ),
     annotations=READS,
     arguments=PollArguments,

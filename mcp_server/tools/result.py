@@ -17,6 +17,9 @@ from mcp_server.tools.spec import Link, Output
 MAX_TEXT = 100_000
 """Characters of text in a result: clients break on results beyond 1 MiB."""
 
+SMALLEST_SHOWN_USD = 0.0001
+"""A cost below it would read as nothing."""
+
 _SENTENCE_END = re.compile(r"[.!?\u3002\uff01\uff1f]\s|\n")
 
 
@@ -103,7 +106,7 @@ class SharedResult(Output):
             f"session {self.session}" if self.session else None,
             self.model,
             tokens,
-            f"${cost:.4f}" if cost else None,
+            _dollars(cost) if cost else None,
             *(f"warning: {warning}" for warning in self.warnings or ()),
         ]
         return f"[{' · '.join(part for part in parts if part)}]"
@@ -195,7 +198,8 @@ def fields(job: Job, now: float) -> JsonObject:
             "text": cut or None,
             "response_id": answer.response_id or job.response_id,
             "model": answer.model,
-            "service_tier": answer.service_tier,
+            # What nearly every answer says tells nobody anything.
+            "service_tier": None if answer.service_tier == "default" else answer.service_tier,
             "tool_calls": [without_absent(tool_call.model_dump()) for tool_call in answer.tool_calls],
             "citations": [without_absent(citation.model_dump()) for citation in answer.citations],
             "refusal": answer.refusal,
@@ -240,6 +244,10 @@ def _usage(usage: Usage | None) -> JsonObject | None:
 
 
 _ALWAYS = ("input_tokens", "cached_tokens", "output_tokens", "total_tokens")
+
+
+def _dollars(cost: float) -> str:
+    return f"${cost:.4f}" if cost >= SMALLEST_SHOWN_USD else f"under ${SMALLEST_SHOWN_USD}"
 
 
 def without_absent(values: JsonObject) -> JsonObject:

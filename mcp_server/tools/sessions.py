@@ -141,8 +141,8 @@ TOOL = Tool(
     name="sessions",
     title="Conversations",
     description=(
-        "List your conversations, get one with its turns, usage and cache hit rate, fork it under a new name, rename "
-        "it, or compact it."
+        "List your conversations, get one's history with cost and cache hit rate, fork (copy) it under a new name, "
+        "rename or compact it."
     ),
     annotations=KEEPS,
     arguments=SessionsArguments,

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 from mcp.types import Tool as ToolDefinition
 from mcp.types import ToolAnnotations
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from mcp_server.app import App
 from mcp_server.backends import parameters
@@ -21,6 +22,15 @@ from mcp_server.model.value import JsonObject, Scope
 MAX_ARGUMENT_BYTES = 10_000_000
 """The API takes 10 MB of input; more is refused before anything is sent."""
 
+_KINDS: dict[type, str] = {
+    str: "a string",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+    type(None): "null",
+}
 _AS_IT_IS_PUT = re.compile(r"^(Input|String|List|Dictionary) should")
 
 TYPED_BY_SDK = frozenset({"options", "tools", "tool_choice", "tool_outputs"})
@@ -127,7 +137,7 @@ def explain(tool: str, arguments: type[Arguments], error: ValidationError) -> st
     """The first few problems of a call in one sentence each: the argument, what is wrong, what would be right."""
     known = [field.alias or name for name, field in arguments.model_fields.items()]
     told: list[str] = []
-    for problem in error.errors(include_url=False, include_input=False)[:3]:
+    for problem in error.errors(include_url=False)[:3]:
         where = ".".join(str(part) for part in problem["loc"]) or "arguments"
         match problem["type"]:
             case "extra_forbidden":
@@ -141,8 +151,15 @@ def explain(tool: str, arguments: type[Arguments], error: ValidationError) -> st
             case "value_error":
                 told.append(f"{where}: {problem['msg'].removeprefix('Value error, ')}")
             case _:
-                told.append(f"{where}: {_AS_IT_IS_PUT.sub('it must', problem['msg'])}.")
+                told.append(f"{where}: {_AS_IT_IS_PUT.sub('it must', problem['msg'])}{_instead_of(problem)}.")
     return " ".join(told)
+
+
+def _instead_of(problem: ErrorDetails) -> str:
+    """What was given, where it has the wrong type."""
+    given: object = problem["input"]
+    kind = _KINDS.get(type(given)) if problem["type"].endswith("_type") else None
+    return f", not {kind}" if kind else ""
 
 
 def lean(schema: JsonObject, *, closed: bool) -> JsonObject:

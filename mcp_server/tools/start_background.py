@@ -49,8 +49,8 @@ TOOL = Tool(
     name="start_background",
     title="Start background work",
     description=(
-        "Start long work (deep research, big extractions) and get a job_id at once; it survives restarts. "
-        "Collect the result with poll, stop it with cancel. Takes generate's arguments, files and schema."
+        "Start long work (deep research, big extractions) and get a job_id at once; it survives "
+        "restarts. Collect the result with poll, stop it with cancel. Takes generate's arguments, files and schema."
     ),
     annotations=PAID,
     arguments=StartBackgroundArguments,

@@ -241,8 +241,8 @@ TOOL = Tool(
     name="vector_search",
     title="Search documents",
     description=(
-        "Search your files by meaning and words. paths makes files, folders or globs searchable first (only new and "
-        "changed ones are indexed). Returns passages with path and lines; answer also writes an answer with sources."
+        "Search many documents, notes or code by meaning and words. paths indexes files, folders or globs first (only "
+        "new and changed ones). Returns passages with path and lines; answer also writes an answer with sources."
     ),
     annotations=PAID,
     arguments=VectorSearchArguments,

@@ -27,7 +27,7 @@ def cache_key(scope: Scope, request: TurnRequest, instructions: str | None) -> s
         return None
     static = [request.session] if request.session else [instructions, request.params.get("tools"), request.extraction]
     text = json.dumps([scope.owner, scope.backend, static], default=lambda value: value.model_dump(), sort_keys=True)
-    return "rmcp-" + hashlib.sha256(text.encode()).hexdigest()[:40]
+    return "rmcp-" + hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
 class Shards:

@@ -29,7 +29,7 @@ def put(home: Path) -> None:
         turn = a_turn(scope=OPENAI, session="letters", model="m", input=asked, output=said, created_at=now - 7200)
         line = a_line(now - 7200, scope=OPENAI, session="letters", model="m")
         await store.jobs.settle("job_1", "completed", answer=None, failure=None, turns=[turn], spent=[line])
-        await store.sessions.create(a_session("empty", scope=LOCAL, updated_at=now - 40))
+        await store.sessions.create(a_session("empty", scope=LOCAL, updated_at=now - 2400))
         await store.sessions.create(a_session("bobs", scope=BOB, updated_at=now))
         await store.close()
 
@@ -49,7 +49,7 @@ def test_the_persons_sessions_of_all_backends_stand_in_a_table(home: Path, capsy
     assert main(["sessions"]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[0][:3] == ["session", "backend", "turns"]
-    assert lines[3] == ["empty", "local", "0", "40s", "-", "0", "-", "0.0000"]
+    assert lines[3] == ["empty", "local", "0", "40m", "-", "0", "-", "0.0000"]
     # This one was used just now: the store says when a turn came in.
     assert [*lines[2][:3], *lines[2][4:]] == ["letters", "openai", "1", "m", "10", "0%", "0.2500"]
     assert len(lines) == 4

@@ -61,6 +61,9 @@ class Embedding:
     async def close(self) -> None:
         """Nothing is open."""
 
+    async def prepare_to_embed(self) -> AsyncGenerator[str]:
+        yield "warming up"
+
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         self.requests.append(list(texts))
         if self.fails_at is not None and len(self.requests) >= self.fails_at:

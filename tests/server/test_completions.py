@@ -37,10 +37,11 @@ async def test_sessions_are_offered_the_last_used_first_and_by_what_was_typed(ho
 
 async def test_stores_and_schemas_are_offered_by_name(hosted: House, tmp_path: Path) -> None:
     (tmp_path / "files" / "a.md").write_text("A pipe is a tube.")
-    await hosted.call("vector_search", store="pipes", paths=[str(tmp_path / "files")])
+    for name in ("pipes", "tubes"):
+        await hosted.call("vector_search", store=name, paths=[str(tmp_path / "files")])
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
     await hosted.result("structured_extract", input="7", schema=schema, schema_name="number")
-    assert await offered(hosted, "store") == ["pipes"]
+    assert await offered(hosted, "store") == ["tubes", "pipes"]
     assert await offered(hosted, "schema_name", prompt="extract") == ["number"]
 
 
@@ -52,7 +53,8 @@ async def test_models_are_offered_and_asked_for_once(hosted: House, up: Stateful
 
 async def test_models_that_cannot_be_listed_leave_the_field_to_the_person(hosted: House, up: StatefulUpstream) -> None:
     up.on("GET", "/v1/models", error(401, "no", code="invalid_api_key"))
-    assert await offered(hosted, "model") == []
+    assert [await offered(hosted, "model", typed) for typed in ("", "g", "gp")] == [[], [], []]
+    assert len(up.requests) == 1  # not again with every key that is pressed
 
 
 async def test_a_list_of_models_that_does_not_come_is_not_waited_for(

@@ -99,6 +99,10 @@ class LlamaBackend(Lacking):
         """
         return await self._embedder.embed(texts)
 
+    def prepare_to_embed(self) -> AsyncGenerator[str]:
+        """Fetch the embedding model and start its child, saying how it goes."""
+        return self._embedder.prepare_to_embed()
+
     async def models(self) -> list[str]:
         """The one model there is."""
         return [self._model]

@@ -1,6 +1,6 @@
 """The packaged embedding model in a child of its own, started when something is first embedded."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -26,6 +26,10 @@ class LocalEmbedder(Engine):
     async def embedding_model(self) -> str:
         """The packaged one."""
         return NAME
+
+    def prepare_to_embed(self) -> AsyncGenerator[str]:
+        """Fetch the model and start its child, saying how it goes."""
+        return self.ready()
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector of length 1 per text, of any length. A child that dies meanwhile is replaced once.

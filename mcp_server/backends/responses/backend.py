@@ -1,6 +1,6 @@
 """A Responses API server as a ``Backend``: what it can do is its profile, what it is told is the layout."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
 from datetime import date
 from typing import TYPE_CHECKING
@@ -225,11 +225,15 @@ class ResponsesBackend:
         async with self._learning.needs("embeddings"):
             return await embed(self._connection, await self._embedder(), texts)
 
-    async def prepare(self) -> AsyncIterator[str]:
+    async def prepare(self) -> AsyncGenerator[str]:
         """Make the client: the SDK's import and the machine's certificates take up to a second."""
         await self._connection.ready()
         for nothing in ():
             yield nothing
+
+    def prepare_to_embed(self) -> AsyncGenerator[str]:
+        """The same client embeds."""
+        return self.prepare()
 
     async def close(self) -> None:
         """Close the connections."""
