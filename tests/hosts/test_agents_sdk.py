@@ -1,11 +1,13 @@
 """The OpenAI Agents SDK as a host: over stdio, Streamable HTTP and SSE."""
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
+from tests.hosts.checks import checked
 from tests.serving import openai
 from tests.transports.process import COMMAND, served, variables
 from tests.upstream_state import StatefulUpstream
@@ -16,28 +18,30 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.hosts
 
 
-async def check(host: "MCPServerStdio | MCPServerStreamableHttp | MCPServerSse", text: str) -> None:
-    """It lists the tools and gets an answer."""
-    async with host:
-        assert len(await host.list_tools()) == 9
-        result = await host.call_tool("generate", {"input": "Hi", "session": "s"})
-    assert result.structured_content is not None
-    assert result.structured_content["text"] == text
+async def check(row: str, server: "MCPServerStdio | MCPServerStreamableHttp | MCPServerSse") -> None:
+    from tests.hosts.agent import Agency  # takes seconds
+
+    async with server:
+        listed = [tool.name for tool in await server.list_tools()]
+        agency = Agency(server)
+        await checked(row, version("openai-agents"), listed, agency.call)
+        assert agency.model.tools == listed
 
 
-async def test_it_lists_the_tools_and_gets_an_answer_over_stdio(tmp_path: Path, up: StatefulUpstream) -> None:
-    from agents.mcp import MCPServerStdio, MCPServerStdioParams  # takes seconds
+async def test_it_does_all_of_it_over_stdio(tmp_path: Path, up: StatefulUpstream) -> None:
+    from agents.mcp import MCPServerStdio, MCPServerStdioParams  # as above
 
     command = MCPServerStdioParams(command=COMMAND[0], args=COMMAND[1:], env=variables(tmp_path, **openai(up.base_url)))
     with anyio.fail_after(90):
-        await check(MCPServerStdio(command, client_session_timeout_seconds=60), "Turn 1: Hi")
+        await check("OpenAI Agents SDK, stdio", MCPServerStdio(command, client_session_timeout_seconds=60))
 
 
-async def test_it_lists_the_tools_and_gets_an_answer_over_http_and_sse(tmp_path: Path, up: StatefulUpstream) -> None:
+async def test_it_does_all_of_it_over_http_and_sse(tmp_path: Path, up: StatefulUpstream) -> None:
     from agents.mcp import MCPServerSse, MCPServerStreamableHttp  # as above
 
     with anyio.fail_after(90):
         async with served(variables(tmp_path, **openai(up.base_url)), "http") as address:
             streamable = MCPServerStreamableHttp({"url": f"{address}/mcp"}, client_session_timeout_seconds=60)
-            await check(streamable, "Turn 1: Hi")
-            await check(MCPServerSse({"url": f"{address}/sse"}, client_session_timeout_seconds=60), "Turn 2: Hi")
+            await check("OpenAI Agents SDK, HTTP", streamable)
+            sse = MCPServerSse({"url": f"{address}/sse"}, client_session_timeout_seconds=60)
+            await check("OpenAI Agents SDK, SSE", sse)

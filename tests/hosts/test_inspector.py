@@ -1,19 +1,22 @@
-"""The MCP Inspector's command line, as its users run it, in both eras."""
+"""The MCP Inspector's command line, as its users run it, in both eras: a process for each request."""
 
-from collections.abc import Iterator
+import json
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
+from mcp_server.model.value import JsonObject
 from tests.conftest import OURS
-from tests.hosts.node import HERE, run
+from tests.hosts.checks import ANSWER, checked
+from tests.hosts.node import MODULES, run, version_of
 from tests.serving import openai
-from tests.transports.process import COMMAND, variables
-from tests.upstream import in_thread
+from tests.transports.process import COMMAND, served, variables
 from tests.upstream_state import StatefulUpstream
 
-LAUNCHER = HERE / "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
+PACKAGE = "@modelcontextprotocol/inspector"
+LAUNCHER = MODULES / PACKAGE / "clients/launcher/build/index.js"
 
 pytestmark = [
     pytest.mark.hosts,
@@ -21,37 +24,37 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
-    with in_thread(StatefulUpstream()) as up:
-        yield variables(tmp_path, **openai(up.base_url))
+async def inspect(*arguments: str) -> tuple[dict[str, Any], str]:
+    """What it prints as JSON, and what it says beside that."""
+    shown, told = await run(LAUNCHER, "--cli", "--format", "json", *arguments)
+    return json.loads(shown or told), told
 
 
-def inspect(environment: dict[str, str], era: str, *arguments: str) -> tuple[dict[str, Any], str]:
-    """What it prints as JSON, and what it warns of."""
+async def test_it_does_all_of_it_in_both_eras(tmp_path: Path, up: StatefulUpstream) -> None:
+    async def check(address: str, era: str) -> None:
+        reached = ("--protocol-era", era, "--server-url", f"{address}/mcp")
+
+        async def call(tool: str, arguments: JsonObject) -> str:
+            given = ("--tool-name", tool, "--tool-args-json", json.dumps(arguments))
+            shown, _ = await inspect(*reached, "--method", "tools/call", *given)
+            return json.dumps(shown, ensure_ascii=False)
+
+        listed, told = await inspect(*reached, "--method", "tools/list", "--strict")
+        assert "Warning" not in told
+        assert "Error" not in told
+        tools = [tool["name"] for tool in listed["result"]["tools"]]
+        await checked(f"MCP Inspector, {era}", version_of(PACKAGE), tools, call)
+
+    given = variables(tmp_path, **openai(up.base_url))
+    async with served(given, "http") as address, anyio.create_task_group() as tasks:
+        for era in ("legacy", "modern"):
+            tasks.start_soon(check, address, era)
+
+
+async def test_it_gets_an_answer_over_stdio(tmp_path: Path, up: StatefulUpstream) -> None:
     # It hands a server only the variables it is told to.
-    ours = [f"{name}={value}" for name, value in environment.items() if name.startswith(OURS)]
-    given = [word for pair in ours for word in ("-e", pair)]
-    return run(
-        environment, str(LAUNCHER), "--cli", *COMMAND, *given, "--protocol-era", era, "--format", "json", *arguments
-    )
-
-
-def test_it_finds_nothing_to_complain_of_in_the_tools(environment: dict[str, str]) -> None:
-    listed, told = inspect(environment, "modern", "--method", "tools/list", "--strict")
-    assert len(listed["result"]["tools"]) == 9
-    assert "Warning" not in told
-    assert "Error" not in told
-
-
-@pytest.mark.parametrize("era", ["legacy", "modern"])
-def test_it_gets_an_answer(environment: dict[str, str], era: str) -> None:
-    called, _ = inspect(environment, era, "--method", "tools/call", "--tool-name", "generate", "--tool-arg", "input=Hi")
-    assert called["result"]["structuredContent"]["text"] == "Turn 1: Hi"
-
-
-def test_it_follows_background_work_to_its_end_as_a_task(environment: dict[str, str]) -> None:
-    called, _ = inspect(
-        environment, "modern", "--method", "tools/call", "--tool-name", "start_background", "--tool-arg", "input=Hi"
-    )
-    assert called["result"]["structuredContent"]["status"] == "completed"
+    variables_of = variables(tmp_path, **openai(up.base_url)).items()
+    given = [word for name, value in variables_of if name.startswith(OURS) for word in ("-e", f"{name}={value}")]
+    asked = ("--method", "tools/call", "--tool-name", "generate", "--tool-arg", "input=Hi")
+    called, _ = await inspect("--protocol-era", "modern", *COMMAND, *given, *asked)
+    assert called["result"]["structuredContent"]["text"] == ANSWER.format("Hi")
