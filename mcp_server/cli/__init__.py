@@ -2,8 +2,9 @@
 
 import argparse
 import io
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from mcp_server import __version__
@@ -25,18 +26,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.command == "cleanup" and chosen.expired and chosen.kinds:
         parser.error("cleanup --expired takes no --kinds: it deletes all that has expired")
-    if chosen.command not in (None, "serve"):
-        _write_whatever_comes()
     # Each command imports its own rooms: `--help` and a wrong word answer at once.
     module = import_module(f"mcp_server.cli.{MODULES.get(chosen.command, chosen.command)}")
-    return module.run(chosen)
+    return module.run(chosen) if chosen.command in (None, "serve") else _printing(module.run, chosen)
 
 
-def _write_whatever_comes() -> None:
-    """Let a name that the terminal has no letters for end no command. What is served is protocol, and left alone."""
+def _printing(run: Callable[[argparse.Namespace], int], chosen: argparse.Namespace) -> int:
+    """Run a command that prints for a person: no letter that the terminal lacks crashes it, and no `| head`.
+
+    What is served is protocol, and left alone.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    code = 0
+    try:
+        code = run(chosen)
+        sys.stdout.flush()
+    except* BrokenPipeError:
+        code = 1
+        # Nobody reads on; Python would complain of it once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:

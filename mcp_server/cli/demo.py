@@ -4,7 +4,6 @@ Each step says what must be so; the exit code is 1 when anything is not.
 """
 
 import json
-import os
 import shlex
 import shutil
 import sys
@@ -43,12 +42,6 @@ def run(chosen: Namespace) -> int:
         return anyio.run(_watched, screen)
     except KeyboardInterrupt:
         screen.say("\nstopped; what it made here is gone", "red")
-        return 1
-    except BaseExceptionGroup as failed:
-        if failed.split(BrokenPipeError)[1]:
-            raise
-        # Nobody reads on (`| head`); Python would complain of it once more when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 

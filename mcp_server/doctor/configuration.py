@@ -19,12 +19,21 @@ DERIVED = frozenset({"api_key", "base_url", "region", "problem", "sources", "sho
 
 
 def values(given: Settings) -> list[JsonObject]:
-    """Each setting with its value and where that comes from; of a secret only that it is set."""
+    """Each setting with its value and where that comes from; of a secret only that it is set.
+
+    Of the backends' variables those of the chosen one; where none is set up, OpenAI's: a host may have kept them.
+    """
     names = {f"RESPONSES_MCP_{field.upper()}": field for field in Settings.model_fields if field not in DERIVED}
-    unset = {name: _default(given, field) for name, field in names.items() if name not in given.shown}
+    its = VARIABLES["openai" if given.backend == "local" else given.backend]
+    unset = dict.fromkeys((*its.key, *its.base_url, *its.region, *its.model), "-")
+    unset |= {name: _default(given, field) for name, field in names.items()}
     return [
         *({"name": name, "value": given.shown[name], "source": given.sources[name]} for name in sorted(given.shown)),
-        *({"name": name, "value": value, "source": "default"} for name, value in sorted(unset.items())),
+        *(
+            {"name": name, "value": value, "source": "default"}
+            for name, value in sorted(unset.items())
+            if name not in given.shown
+        ),
     ]
 
 

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -67,3 +68,22 @@ except SystemExit:
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", ["demo", "tools", "doctor --offline", "install cursor --print"])
+def test_a_reader_who_has_seen_enough_is_no_mistake(tmp_path: Path, command: str) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)  # as `| head` does
+    done = subprocess.run(
+        [*COMMAND, *command.split()],
+        env=variables(tmp_path, HOME=str(tmp_path)),
+        stdout=writes,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    os.close(writes)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr

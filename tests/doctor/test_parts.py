@@ -1,11 +1,14 @@
 import ssl
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from pypdf import PdfReader
 
+from mcp_server import settings
 from mcp_server.cli import main
 from mcp_server.doctor import material
+from mcp_server.doctor.configuration import values
 from mcp_server.doctor.endpoint import region_of, unreachable
 from mcp_server.doctor.report import row, told
 from mcp_server.errors import ConfigurationError, UpstreamError
@@ -74,3 +77,13 @@ def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["doctor", *arguments])
     assert ended.value.code == 2
+
+
+def test_a_key_that_no_host_handed_on_is_seen_to_be_missing(tmp_path: Path) -> None:
+    rows = {row["name"]: row["value"] for row in values(settings.load({"RESPONSES_MCP_HOME": str(tmp_path)}))}
+    assert (rows["OPENAI_API_KEY"], rows["RESPONSES_MCP_BACKEND"]) == ("-", "auto")
+    azure = {"RESPONSES_MCP_HOME": str(tmp_path), "AZURE_OPENAI_ENDPOINT": "https://x.openai.azure.com"}
+    rows = {row["name"]: row["value"] for row in values(settings.load(azure))}
+    assert rows["AZURE_OPENAI_API_KEY"] == "-"
+    assert rows["AZURE_OPENAI_ENDPOINT"] == "https://x.openai.azure.com"
+    assert "OPENAI_API_KEY" not in rows
