@@ -16,9 +16,15 @@ Foreign errors become one of these at two borders only, the backends' and the st
 ``server`` alone. Messages are our own words: they never hold a key, a stack trace or a raw upstream body.
 """
 
+import sys
 from typing import ClassVar
 
 from mcp_server.model.answer import Failure, Outcome
+
+
+def extra(name: str) -> str:
+    """The command that adds an optional part to this very installation; another ``pip`` would put it elsewhere."""
+    return f"`{sys.executable} -m pip install 'responses-mcp[{name}]'`"
 
 
 class ServerError(Exception):

@@ -17,7 +17,7 @@ import anyio
 import structlog
 from anyio import to_process, to_thread
 
-from mcp_server.errors import InvalidArgument
+from mcp_server.errors import InvalidArgument, extra
 from mcp_server.files.kinds import DOCUMENTS
 from mcp_server.settings import for_reader
 
@@ -30,7 +30,6 @@ ENOUGH = 20_000_000
 """Bytes of files after which a reader ends, so that the memory that they took is given back."""
 FAILED = ("late", "crash")
 """What goes wrong with a reader, not with a file."""
-EXTRA = "pip install 'responses-mcp[documents]'"
 
 _PROGRAM = Path(__file__).with_name("child.py")
 # On a machine with many cores, a thread for each would take up the addresses that the process may use.
@@ -147,7 +146,8 @@ def _refusal(task: Task, name: str, problem: str) -> InvalidArgument:
     if problem == "missing":
         other = "PNG or JPEG" if task == "picture" else "PDF or text"
         return MissingExtra(
-            f"{name} is {kind}, and reading it here needs the documents extra: {EXTRA}, or save it as {other}."
+            f"{name} is {kind}, and reading it here needs the documents extra: run {extra('documents')}, or save it as "
+            f"{other}."
         )
     sentences = {
         "locked": "is protected by a password: save it without one.",

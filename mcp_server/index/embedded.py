@@ -8,6 +8,7 @@ import anyio
 from anyio import to_thread
 
 from mcp_server.backends.protocol import Embedder
+from mcp_server.errors import extra
 from mcp_server.index import names
 from mcp_server.index.changes import Tally, changes
 from mcp_server.index.chunk import overlap
@@ -30,7 +31,7 @@ DAY = 86_400.0
 HOUR = 3_600.0
 
 NOBODY_EMBEDS = (
-    "Searched by words alone, because nothing here embeds text: install responses-mcp[local], or use a backend with "
+    f"Searched by words alone, because nothing here embeds text: run {extra('local')}, or use a backend with "
     "embeddings, to search by meaning too."
 )
 

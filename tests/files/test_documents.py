@@ -261,8 +261,8 @@ async def test_without_the_extra_it_is_named_and_web_pages_are_read_as_they_are(
     with pytest.raises(InvalidArgument) as refused:
         await extract(as_read("plan.pptx", made.pptx(("a", "b", ""))))
     assert refused.value.message == (
-        "plan.pptx is a presentation, and reading it here needs the documents extra: pip install "
-        "'responses-mcp[documents]', or save it as PDF or text."
+        "plan.pptx is a presentation, and reading it here needs the documents extra: run "
+        f"`{sys.executable} -m pip install 'responses-mcp[documents]'`, or save it as PDF or text."
     )
     page = made.html("Prices", "<p>Desk")
     assert (await extract(as_read("a.html", page))).text == page.decode()

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 
 from mcp_server.backends.responses.quoting import quoted
-from mcp_server.errors import ConfigurationError, EngineError, ServerError, UpstreamError
+from mcp_server.errors import ConfigurationError, EngineError, ServerError, UpstreamError, extra
 from mcp_server.model.value import JsonObject
 
 
@@ -67,6 +67,6 @@ def require(*packages: str) -> None:
     for name in packages:
         if find_spec(name) is None:
             raise ConfigurationError(
-                f"The embedded engine needs the package {name}, which is not installed; install responses-mcp[local] "
-                "or set OPENAI_API_KEY."
+                f"The embedded engine needs the package {name}, which is not installed; run {extra('local')}, or set "
+                "OPENAI_API_KEY."
             )

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import anyio
 import anyio.to_thread
 
-from mcp_server.errors import ConfigurationError, UpstreamError
+from mcp_server.errors import ConfigurationError, UpstreamError, extra
 from mcp_server.settings import is_openai
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -157,7 +157,7 @@ def azure_access(endpoint: str, key: str | None) -> Access:
     if not installed("azure.identity"):
         raise ConfigurationError(
             "AZURE_OPENAI_API_KEY is not set; set it, or sign in with Microsoft Entra ID instead, for which you need "
-            "`pip install 'responses-mcp[azure]'`."
+            f"{extra('azure')}."
         )
     return EntraAccess(without_login(url), key_name="the Entra identity")
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from mcp_server.backends.responses.access import Access, installed, no_credentials, without_login
-from mcp_server.errors import ConfigurationError
+from mcp_server.errors import ConfigurationError, extra
 from mcp_server.settings import host_of
 
 DEFAULT_REGION = "us-west-2"
@@ -88,7 +88,7 @@ def bedrock_access(*, token: str | None, region: str | None, base_url: str | Non
     if not token and not installed("botocore"):
         raise ConfigurationError(
             "AWS_BEARER_TOKEN_BEDROCK is not set; set it, or use AWS credentials instead, for which you need "
-            "`pip install 'responses-mcp[bedrock]'`."
+            f"{extra('bedrock')}."
         )
     given = bool(urlsplit(url).path)
     return BedrockAccess(

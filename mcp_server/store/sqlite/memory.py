@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mcp_server.errors import ConfigurationError
+from mcp_server.errors import ConfigurationError, extra
 from mcp_server.store.sqlite.rows import Values
 
 if TYPE_CHECKING:
@@ -88,5 +88,5 @@ def _numpy() -> Any:
     try:
         import numpy  # noqa: PLC0415  heavy, and only searching by meaning needs it
     except ImportError as error:
-        raise ConfigurationError("Searching by meaning needs numpy: install it, or responses-mcp[local].") from error
+        raise ConfigurationError(f"Searching by meaning needs numpy: run {extra('local')}.") from error
     return numpy
