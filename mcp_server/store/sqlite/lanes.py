@@ -90,10 +90,7 @@ class Lanes:
     async def close(self) -> None:
         """Finish what waits, then end the threads and their connections."""
         self._closed = True
-        self._writes.put(None)
-        for _ in self._threads[1:]:
-            self._reads.put(None)
-        await anyio.to_thread.run_sync(self._join)
+        await anyio.to_thread.run_sync(self._end)
 
     async def _put(self, queue: SimpleQueue[Task[Any] | None], work: Work[T]) -> T:
         if self._closed:
@@ -102,9 +99,15 @@ class Lanes:
         queue.put(Task(work, future))
         return await future
 
-    def _join(self) -> None:
-        for thread in self._threads:
-            thread.join()
+    def _end(self) -> None:
+        """The writer comes last: only a connection that closes alone can fold its log into the file."""
+        writer, *readers = self._threads
+        for _ in readers:
+            self._reads.put(None)
+        for reader in readers:
+            reader.join()
+        self._writes.put(None)
+        writer.join()
 
     def _serve_reads(self, connection: sqlite3.Connection) -> None:
         while (task := self._reads.get()) is not None:
