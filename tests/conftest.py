@@ -1,14 +1,16 @@
 """What every test starts from: no environment of the machine's, asyncio, and the models fetched once."""
 
 import json
+import logging
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpcore2
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from jsonschema import Draft202012Validator
 
@@ -42,6 +44,20 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(OURS) or name in MEASURED:
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _log_as_it_was() -> Iterator[None]:
+    """A command that runs in the test's own process sets up the log, which is one for the whole process."""
+    root = logging.getLogger()
+    known = [one for one in root.manager.loggerDict.values() if isinstance(one, logging.Logger)]
+    handlers, levels = list(root.handlers), {one: one.level for one in (root, *known)}
+    yield
+    root.handlers = handlers
+    for one, level in levels.items():
+        if one.level != level:
+            one.setLevel(level)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

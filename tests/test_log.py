@@ -1,21 +1,10 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 
-import pytest
 import structlog
 
 from mcp_server import log
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    before = (list(root.handlers), root.level)
-    yield
-    root.handlers, root.level = before
-    structlog.reset_defaults()
 
 
 def test_elsewhere_than_on_a_terminal_a_line_is_json_without_secrets() -> None:

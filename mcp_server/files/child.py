@@ -42,7 +42,8 @@ class Refused(Exception):
 
 def main() -> None:
     """Answer what comes in on stdin, one file at a time."""
-    # Whatever a library prints is not part of an answer.
+    # Whatever a library prints is not part of an answer, and what it complains of is nobody's business.
+    logging.disable()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     while line := sys.stdin.buffer.readline():
@@ -59,7 +60,6 @@ def main() -> None:
 
 def pdf(_name: str, content: bytes) -> bytes:
     """The text of each page; a page without text is empty."""
-    logging.disable()
     pypdf: Any = importlib.import_module("pypdf")
     errors: Any = importlib.import_module("pypdf.errors")
     try:

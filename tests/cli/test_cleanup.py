@@ -1,16 +1,14 @@
 """``responses-mcp cleanup`` beside a server that runs on the same store."""
 
 import json
-import logging
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from anyio import to_thread
 
 from mcp_server.cleanup.stock import KINDS
@@ -55,12 +53,10 @@ Command = Callable[..., Awaitable[Ran]]
 @pytest.fixture
 def run(
     tmp_path: Path, up: StatefulUpstream, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Command]:
+) -> Command:
     """Runs the command with the settings of ``hosted``'s user."""
     for name, value in {"RESPONSES_MCP_HOME": str(tmp_path), **openai(up.base_url)}.items():
         monkeypatch.setenv(name, value)
-    root = logging.getLogger()
-    before = (list(root.handlers), root.level)
 
     async def command(*arguments: str) -> Ran:
         capsys.readouterr()  # what the server has logged
@@ -68,9 +64,7 @@ def run(
         told = capsys.readouterr()
         return Ran(code, told.out, told.err)
 
-    yield command
-    root.handlers, root.level = before
-    structlog.reset_defaults()
+    return command
 
 
 async def indexed(house: House, name: str) -> str:

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,10 +22,9 @@ def use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Use:
 
 
 @pytest.fixture
-def run(use: Use, capsys: pytest.CaptureFixture[str]) -> Iterator[Doctor]:
+def run(use: Use, capsys: pytest.CaptureFixture[str]) -> Doctor:
     """Runs the command."""
-    with doctor(capsys) as ready:
-        yield ready
+    return doctor(capsys)
 
 
 @pytest.fixture

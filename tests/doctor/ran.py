@@ -1,14 +1,11 @@
 """``responses-mcp doctor`` run in the test's own process, and what it printed."""
 
 import json
-import logging
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import structlog
 from anyio import to_thread
 
 from mcp_server.cli import main
@@ -45,11 +42,8 @@ class Ran:
 Doctor = Callable[..., Awaitable[Ran]]
 
 
-@contextmanager
-def doctor(capsys: pytest.CaptureFixture[str]) -> Iterator[Doctor]:
+def doctor(capsys: pytest.CaptureFixture[str]) -> Doctor:
     """Runs the command; the settings are those of the environment."""
-    root = logging.getLogger()
-    before = (list(root.handlers), root.level)
 
     async def run(*arguments: str) -> Ran:
         capsys.readouterr()
@@ -57,6 +51,4 @@ def doctor(capsys: pytest.CaptureFixture[str]) -> Iterator[Doctor]:
         told = capsys.readouterr()
         return Ran(code, told.out, told.err)
 
-    yield run
-    root.handlers, root.level = before
-    structlog.reset_defaults()
+    return run

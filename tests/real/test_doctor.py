@@ -19,8 +19,7 @@ async def test_the_doctor_finds_a_real_server_well(
     named = {"OPENAI_BASE_URL": real.base_url, "OPENAI_API_KEY": real.key, "RESPONSES_MCP_MODEL": real.model}
     for name, value in {**named, "RESPONSES_MCP_HOME": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
-    with doctor(capsys) as run:
-        ran = await run("--json")
+    ran = await doctor(capsys)("--json")
     others = ran.but_for("pass")
     # Whether a model this small comes to an end within a schema is its own affair; test_flows has the schemas.
     others.pop("structured", None)

@@ -5,11 +5,10 @@ import io
 import logging
 import re
 import socket
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
 from importlib import import_module
 
 import pytest
-import structlog
 
 from mcp_server import log
 from mcp_server.backends.responses.access import Access, EntraAccess, KeyAccess
@@ -278,16 +277,11 @@ async def test_a_proxys_login_does_not_reach_the_server_behind_it(
 
 
 @pytest.fixture
-def logged() -> Iterator[io.StringIO]:
+def logged() -> io.StringIO:
     """All that anything logs, as an operator who looks for a fault sees it."""
-    root = logging.getLogger()
-    before, written = (list(root.handlers), root.level), io.StringIO()
+    written = io.StringIO()
     log.configure("debug", "json", written)
-    yield written
-    root.handlers, root.level = before
-    log.configure("warning", "json", io.StringIO())
-    root.handlers, root.level = before
-    structlog.reset_defaults()
+    return written
 
 
 async def test_no_log_and_no_message_holds_what_proves_who_we_are(
